@@ -1,0 +1,41 @@
+# Bare `make` prints the targets. Every target makes or refreshes .venv first; that is quick when nothing changed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+# sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
+SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
+
+.PHONY: help setup run test check lint format build lock key
+
+help: ## Print the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup:
+	@local/setup.sh
+
+run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: stop after the picture)
+	@exec $(PYTHON) -m local $(if $(ONCE),--once)
+
+test: setup ## Run every test, the linters' included
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: setup ## Check formatting, style, types and the template
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@$(SAM) validate --lint
+
+lint: check ## The same as check
+
+format: setup ## Format the code and mend what can be mended
+	@$(PYTHON) -m ruff format .
+	@$(PYTHON) -m ruff check --fix .
+
+build: setup ## Build the deployable packages into .aws-sam/build, for `sam deploy`
+	@$(SAM) build
+
+lock: setup ## Resolve the lock file and the layer's requirements anew from pyproject.toml
+	@$(PYTHON) -m local.lock
+
+key: setup ## Make an API key on the running local stack: make key TENANT=name
+	@$(PYTHON) -m local.key "$(TENANT)"
