@@ -1,0 +1,1 @@
+"""Easel: one API over every vendor of Qwen-Image. The layer that all functions share."""

@@ -1,0 +1,285 @@
+"""A generation's life: its statuses, its attempts, and the moves that are allowed.
+
+Each move is a pure function of the record as it was read. The store writes the result only if the
+record still has the version that was read, so a move is decided and written as one. A terminal status
+never changes.
+
+    queued ──► submitting ──► processing ──► persisting ──► succeeded
+                   │              │              │
+                   └──────────────┴──────────────┴────────► failed, canceled, expired
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from easel.domain.capabilities import ParameterReport
+from easel.domain.failure import Failure
+from easel.domain.money import Money
+from easel.domain.request import GenerationRequest
+
+
+class Status(StrEnum):
+    """Where a generation stands."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    PROCESSING = "processing"
+    PERSISTING = "persisting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED, Status.EXPIRED})
+AT_THE_VENDOR = frozenset({Status.SUBMITTING, Status.PROCESSING})
+
+
+class AttemptState(StrEnum):
+    """What is known of one ask of a vendor."""
+
+    INTENT = "intent"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Record(BaseModel):
+    """Base of what is stored: never changed in place."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    def having(self, **changes: Any) -> Self:
+        """A copy with these fields changed."""
+        return self.model_copy(update=changes)
+
+
+class ResultRef(Record):
+    """Where a finished image lies until it is kept: the vendor's link, or an object of ours."""
+
+    url: str | None = Field(default=None, repr=False)
+    key: str | None = Field(default=None, description="S3 key in the image bucket, for inline results")
+
+
+class Attempt(Record):
+    """One ask of one vendor; a row of the ledger."""
+
+    number: int
+    route: str
+    model: str = Field(description="the vendor's own name of the model")
+    state: AttemptState
+    quoted: Money
+    asked_at: datetime
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    task_id: str | None = None
+    request_id: str | None = None
+    vendor_status: str | None = Field(default=None, description="the vendor's word, as it came last")
+    blind_polls: int = Field(default=0, description="polls in a row that told nothing of the task")
+    cost: Decimal | None = Field(default=None, description="as the vendor told it, in the price's unit")
+    results: tuple[ResultRef, ...] = Field(default=(), repr=False)
+    filtered: int = Field(default=0, description="images that the vendor's moderation withheld")
+    failure: Failure | None = None
+    billed: Money | None = None
+    possibly_billed: Money | None = None
+    refunded: Money | None = None
+
+
+class Image(Record):
+    """A kept object and its verified facts."""
+
+    key: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class GenerationError(Record):
+    """Why a generation did not succeed. `code` is stable for programs."""
+
+    code: str
+    message: str
+    vendor_code: str | None = None
+    vendor_message: str | None = None
+    retryable: bool = False
+
+
+class IllegalMoveError(ValueError):
+    """A move that the generation's status does not allow; a fault of ours, never of a caller."""
+
+
+class Generation(Record):
+    """One request, one id, one terminal state."""
+
+    id: str
+    tenant: str
+    version: int = 0
+    status: Status = Status.QUEUED
+    request: GenerationRequest
+    routes: tuple[str, ...]
+    quoted: Money
+    created_at: datetime
+    updated_at: datetime
+    deadline_at: datetime
+    ended_at: datetime | None = None
+    route: str | None = None
+    parameters: ParameterReport | None = None
+    attempts: tuple[Attempt, ...] = ()
+    images: tuple[Image, ...] = ()
+    seed: int | None = None
+    actual_prompt: str | None = Field(default=None, repr=False)
+    error: GenerationError | None = None
+
+    @classmethod
+    def create(
+        cls,
+        generation_id: str,
+        tenant: str,
+        request: GenerationRequest,
+        routes: tuple[str, ...],
+        quoted: Money,
+        now: datetime,
+    ) -> Self:
+        """A queued generation."""
+        deadline = now + timedelta(seconds=request.deadline_seconds)
+        return cls(
+            id=generation_id, tenant=tenant, request=request, routes=routes, quoted=quoted,
+            created_at=now, updated_at=now, deadline_at=deadline,
+        )  # fmt: skip
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the generation has ended."""
+        return self.status in TERMINAL
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The latest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def current_attempt(self) -> Attempt:
+        """The latest attempt, where there must be one."""
+        if not self.attempts:
+            raise IllegalMoveError(f"{self.id} has no attempt")
+        return self.attempts[-1]
+
+    def seconds_left(self, now: datetime) -> float:
+        """Until the deadline; negative after it."""
+        return (self.deadline_at - now).total_seconds()
+
+    def may_ask(self) -> bool:
+        """Whether a vendor may be asked: no earlier ask stands, or the last was certainly not taken."""
+        attempt = self.attempt
+        return self.status in (Status.QUEUED, Status.SUBMITTING) and (
+            attempt is None or attempt.state is AttemptState.REJECTED
+        )
+
+    def intend(
+        self, route: str, model: str, quoted: Money, parameters: ParameterReport, now: datetime
+    ) -> Self:
+        """About to ask a vendor: the ledger's row is written before the ask."""
+        if not self.may_ask():
+            raise IllegalMoveError(f"{self.id} must not ask a vendor now")
+        attempt = Attempt(
+            number=len(self.attempts) + 1, route=route, model=model,
+            state=AttemptState.INTENT, quoted=quoted, asked_at=now,
+        )  # fmt: skip
+        return self._moved(
+            now, status=Status.SUBMITTING, route=route, parameters=parameters,
+            attempts=(*self.attempts, attempt),
+        )  # fmt: skip
+
+    def accepted(self, now: datetime, *, task_id: str, **told: Any) -> Self:
+        """The vendor took the job and works on it."""
+        changes = {"state": AttemptState.ACCEPTED, "task_id": task_id, "answered_at": now, **told}
+        return self._attempt_moved(now, {Status.SUBMITTING}, changes, status=Status.PROCESSING)
+
+    def told(self, now: datetime, **told: Any) -> Self:
+        """The vendor said something that changes no status: another word, an unknown task."""
+        return self._attempt_moved(now, {Status.PROCESSING}, told)
+
+    def finished(
+        self, now: datetime, results: tuple[ResultRef, ...], *,
+        seed: int | None, actual_prompt: str | None, **told: Any,
+    ) -> Self:  # fmt: skip
+        """The vendor delivered; the images are not kept yet."""
+        answered = self.current_attempt.answered_at or now
+        attempt = {"state": AttemptState.ACCEPTED, "results": results, "answered_at": answered, **told}
+        return self._attempt_moved(
+            now, AT_THE_VENDOR, attempt, status=Status.PERSISTING,
+            seed=self.request.seed if seed is None else seed, actual_prompt=actual_prompt,
+        )  # fmt: skip
+
+    def rejected(self, now: datetime, failure: Failure) -> Self:
+        """The vendor certainly did not take the job."""
+        changes = {
+            "state": AttemptState.REJECTED, "failure": failure, "answered_at": now, "ended_at": now,
+            "request_id": failure.request_id,
+        }  # fmt: skip
+        return self._attempt_moved(now, {Status.SUBMITTING}, changes)
+
+    def unknown(self, now: datetime, failure: Failure) -> Self:
+        """Whether the vendor took the job cannot be told: it may be billed."""
+        changes = {
+            "state": AttemptState.UNKNOWN, "failure": failure, "ended_at": now,
+            "possibly_billed": self.current_attempt.quoted,
+        }  # fmt: skip
+        return self._attempt_moved(now, {Status.SUBMITTING}, changes)
+
+    def attempt_failed(self, now: datetime, failure: Failure, **charges: Money | None) -> Self:
+        """The vendor took the job and did not deliver."""
+        changes = {
+            "state": AttemptState.FAILED,
+            "failure": failure,
+            "ended_at": now,
+            "results": (),
+            **charges,
+        }
+        changes.setdefault("answered_at", self.current_attempt.answered_at or now)
+        return self._attempt_moved(now, AT_THE_VENDOR, changes)
+
+    def kept(self, now: datetime, images: tuple[Image, ...], billed: Money) -> Self:
+        """The images are in the bucket, verified. Their links are forgotten: they are bearer secrets."""
+        changes = {"state": AttemptState.SUCCEEDED, "ended_at": now, "results": (), "billed": billed}
+        return self._attempt_moved(now, {Status.PERSISTING}, changes, images=images)
+
+    def settled(self, now: datetime, status: Status, error: GenerationError | None) -> Self:
+        """The end. What an open attempt may have cost is said."""
+        if status not in TERMINAL or (status is Status.SUCCEEDED) is not (error is None):
+            raise IllegalMoveError(f"{self.id} cannot end as {status}")
+        if status is Status.SUCCEEDED and not self.images:
+            raise IllegalMoveError(f"{self.id} has no image to succeed with")
+        return self._moved(now, status=status, error=error, ended_at=now, attempts=self._closed_attempts(now))
+
+    def _closed_attempts(self, now: datetime) -> tuple[Attempt, ...]:
+        attempt = self.attempt
+        if attempt is None or attempt.ended_at is not None:
+            return self.attempts
+        state = AttemptState.UNKNOWN if attempt.state is AttemptState.INTENT else AttemptState.FAILED
+        possibly = attempt.quoted if attempt.billed is None else None
+        closed = attempt.having(state=state, ended_at=now, results=(), possibly_billed=possibly)
+        return (*self.attempts[:-1], closed)
+
+    def _attempt_moved(
+        self, now: datetime, within: Collection[Status], attempt: Mapping[str, Any], **changes: Any
+    ) -> Self:
+        """A move of the open attempt, allowed `within` these statuses only."""
+        if self.status not in within or self.current_attempt.ended_at is not None:
+            raise IllegalMoveError(f"{self.id} is {self.status}, its attempt {self.current_attempt.state}")
+        moved = self.current_attempt.having(**attempt)
+        return self._moved(now, attempts=(*self.attempts[:-1], moved), **changes)
+
+    def _moved(self, now: datetime, **changes: Any) -> Self:
+        if self.terminal:
+            raise IllegalMoveError(f"{self.id} has ended as {self.status}")
+        return self.having(updated_at=now, version=self.version + 1, **changes)

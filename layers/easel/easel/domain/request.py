@@ -1,0 +1,130 @@
+"""The request in Easel's one vocabulary. Limits here are the widest of all routes; a route narrows them."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
+
+from easel.domain.sizes import parse_size
+
+PROMPT_MAX = 4000  # code points; the longest that any route takes (AI/ML API)
+IMAGES_MAX = 3
+IMAGE_URL_MAX = 4096  # characters of a link; a presigned one has some 2,000, and a record's item 400 KB
+N_MAX = 6
+SEED_MAX = 2**53 - 1  # every JSON reader keeps integers up to here exact (RFC 8259, 6)
+DEADLINE_SECONDS_MIN, DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_DEFAULT = 10, 3600, 600
+
+ROUTE_NAME = re.compile(r"[a-z0-9-]+/[a-z0-9.-]+")
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _known_size_form(text: str) -> str:
+    if parse_size(text) is None:
+        raise ValueError('must be "W*H" or "WxH" in pixels, or a ratio such as "16:9"')
+    return text
+
+
+def _known_image_form(text: str) -> str:
+    if not text.startswith(("https://", "data:", "s3://")):
+        raise ValueError('must be an https URL or a "data:image/...;base64," URL')
+    if len(text) > IMAGE_URL_MAX and not text.startswith("data:"):
+        raise ValueError(f"has {len(text)} characters, a link may have {IMAGE_URL_MAX}")
+    return text
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Prompt = Annotated[str, Field(min_length=1, max_length=PROMPT_MAX), AfterValidator(_not_blank)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Metadata = dict[
+    Annotated[str, StringConstraints(min_length=1, max_length=64)],
+    Annotated[str, StringConstraints(max_length=512)],
+]
+
+
+class RequestModel(BaseModel):
+    """Base of what callers send: unknown fields are refused, nothing changes after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Lora(RequestModel):
+    """A LoRA to apply; a request with one is served by LoRA routes only."""
+
+    weights: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
+        description="https URL of the weights, or a HuggingFace path such as `owner/name`"
+    )
+    scale: Annotated[Number, Field(ge=0, le=2)] | None = Field(default=None, description="0 to 2")
+    steps: Annotated[StrictInt, Field(ge=28, le=50)] | None = Field(
+        default=None, description="inference steps, 28 to 50"
+    )
+    guidance: Annotated[Number, Field(ge=2, le=4)] | None = Field(default=None, description="2 to 4")
+    go_fast: StrictBool | None = Field(default=None, description="quicker, a little less exact")
+
+
+class GenerationRequest(RequestModel):
+    """What a caller asks for. A field that is left out keeps the vendor's own default."""
+
+    model: str = Field(description="one of the models of `GET /v1/models`", max_length=64)
+    prompt: Prompt = Field(description=f"what to draw, 1 to {PROMPT_MAX} code points")
+    negative_prompt: Annotated[str, Field(max_length=PROMPT_MAX)] | None = Field(
+        default=None, description="what to avoid, in code points; most routes take 500"
+    )
+    size: Annotated[str, Field(max_length=16), AfterValidator(_known_size_form)] | None = Field(
+        default=None, description='pixels as "1664*928" or "1664x928", or a ratio such as "16:9"'
+    )
+    n: Annotated[StrictInt, Field(ge=1, le=N_MAX)] | None = Field(
+        default=None, description=f"number of images, 1 to {N_MAX}; most routes make 1"
+    )
+    seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(
+        default=None, description="for similar results again; most routes take 0 to 2147483647"
+    )
+    prompt_extend: StrictBool | None = Field(default=None, description="let the vendor rewrite the prompt")
+    safety_filter: StrictBool | None = Field(default=None, description="the vendor's content filter")
+    watermark: StrictBool | None = Field(default=None, description="mark the bottom-right corner")
+    images: Annotated[
+        tuple[Annotated[str, AfterValidator(_known_image_form)], ...], Field(max_length=IMAGES_MAX)
+    ] = Field(default=(), description="input images of an edit, in order: https or data URLs", repr=False)
+    lora: Lora | None = Field(default=None, description="served by LoRA routes only")
+    output_format: Literal["png", "jpeg"] | None = Field(
+        default=None, description="where the route can choose"
+    )
+    guidance_scale: Annotated[Number, Field(ge=1, le=20)] | None = Field(
+        default=None, description="1 to 20, where the route has it"
+    )
+    route: (
+        Annotated[
+            tuple[Annotated[str, Field(max_length=64)], ...],
+            Field(min_length=1, max_length=20),
+            BeforeValidator(_one_or_many),
+        ]
+        | None
+    ) = Field(default=None, description="one route, or several in the order to try")
+    strict: StrictBool = Field(
+        default=False, description="refuse rather than drop or truncate what a route cannot honour"
+    )
+    on_unknown: Literal["fail", "resubmit"] = Field(
+        default="fail", description="what to do when a vendor's answer to a submit is lost"
+    )
+    deadline_seconds: Annotated[StrictInt, Field(ge=DEADLINE_SECONDS_MIN, le=DEADLINE_SECONDS_MAX)] = Field(
+        default=DEADLINE_SECONDS_DEFAULT, description="seconds until the generation ends in any case"
+    )
+    metadata: Annotated[Metadata, Field(max_length=16)] = Field(
+        default_factory=dict, description="up to 16 strings of the caller's own, given back as they came"
+    )

@@ -1,0 +1,158 @@
+"""Every error that Easel raises, one reason per class.
+
+    EaselError
+    ├── RequestError                 the caller's request cannot be served; carries its HTTP status
+    │   ├── MalformedRequestError    400
+    │   ├── UnauthorizedError        401
+    │   ├── ForbiddenError           403
+    │   ├── NotFoundError            404
+    │   ├── PayloadTooLargeError     413
+    │   ├── UnsupportedMediaError    415
+    │   ├── InvalidRequestError      422, names the fields
+    │   └── IdempotencyMismatchError 422
+    ├── VendorError                  a vendor did not take the job; the workflow repeats the step
+    │   ├── VendorTransientError
+    │   └── VendorRateLimitedError
+    ├── TransportError               no complete answer came over the network
+    │   ├── NotSentError             certainly never reached the other side
+    │   ├── AnswerLostError          may have reached the other side
+    │   ├── ResponseTooLargeError
+    │   └── AddressRefusedError      the link is not on the vendor's list of result hosts
+    ├── ImageInvalidError            the bytes are not the image that was promised
+    ├── ImageUnavailableError        the bytes could not be fetched
+    ├── VersionConflictError         somebody else wrote the record first
+    ├── AlreadyExistsError           the record, or the idempotency key, is there already
+    └── SettingsError                the deployment's own settings are wrong
+
+Class names are a contract with `functions/generate.asl.yaml`, which retries by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class EaselError(Exception):
+    """Base of all of Easel's errors."""
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One field of a request that is wrong: which, why, and what would be right."""
+
+    field: str
+    message: str
+    limit: str | int | None = None
+    allowed: tuple[str, ...] | None = None
+
+
+class RequestError(EaselError):
+    """The caller's request cannot be served. `status` is HTTP's, `code` is stable for programs."""
+
+    status = 400
+    code = "request_error"
+    title = "The request cannot be served"
+
+    def __init__(self, detail: str, problems: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+
+
+class MalformedRequestError(RequestError):
+    """The body or a header cannot be read at all."""
+
+    status, code, title = 400, "malformed_request", "The request cannot be read"
+
+
+class UnauthorizedError(RequestError):
+    """No API key, or one that is not known."""
+
+    status, code, title = 401, "unauthorized", "A valid API key is needed"
+
+
+class ForbiddenError(RequestError):
+    """The API key does not allow this."""
+
+    status, code, title = 403, "forbidden", "The API key does not allow this"
+
+
+class NotFoundError(RequestError):
+    """There is nothing under this address, or it belongs to somebody else."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class PayloadTooLargeError(RequestError):
+    """The request, or something in it, is larger than can be taken."""
+
+    status, code, title = 413, "payload_too_large", "Payload too large"
+
+
+class UnsupportedMediaError(RequestError):
+    """The body is not JSON."""
+
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class InvalidRequestError(RequestError):
+    """Well-formed but invalid; `problems` names the fields."""
+
+    status, code, title = 422, "invalid_request", "The request is not valid"
+
+
+class IdempotencyMismatchError(RequestError):
+    """The idempotency key was used before, with another body."""
+
+    status, code, title = 422, "idempotency_mismatch", "Idempotency key reused with another body"
+
+
+class VendorError(EaselError):
+    """The vendor certainly did not take the job, and asking again later may help."""
+
+
+class VendorTransientError(VendorError):
+    """The vendor is out of order for the moment."""
+
+
+class VendorRateLimitedError(VendorError):
+    """The vendor asks us to slow down."""
+
+
+class TransportError(EaselError):
+    """No complete answer came over the network."""
+
+
+class NotSentError(TransportError):
+    """The connection never opened: the request certainly did not reach the other side."""
+
+
+class AnswerLostError(TransportError):
+    """The request may have reached the other side; its answer did not reach us."""
+
+
+class ResponseTooLargeError(TransportError):
+    """The answer is larger than the limit set for it."""
+
+
+class AddressRefusedError(TransportError):
+    """The address is not one that Easel fetches from."""
+
+
+class ImageInvalidError(EaselError):
+    """The bytes are not a complete image of a kind that Easel keeps."""
+
+
+class ImageUnavailableError(EaselError):
+    """The image could not be fetched from where the vendor said it is."""
+
+
+class VersionConflictError(EaselError):
+    """The record changed since it was read."""
+
+
+class AlreadyExistsError(EaselError):
+    """A record with this key exists already."""
+
+
+class SettingsError(EaselError):
+    """The deployment's settings are missing or wrong; the message names the setting."""

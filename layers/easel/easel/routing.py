@@ -1,0 +1,89 @@
+"""Which routes may serve a request, and in which order."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from easel.catalogue import Catalogue, Route
+from easel.domain.capabilities import Fit, fit
+from easel.domain.request import GenerationRequest
+from easel.errors import FieldProblem, InvalidRequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A route that can serve the request, and how the request fits it."""
+
+    route: Route
+    fit: Fit
+
+
+def fit_route(request: GenerationRequest, route: Route) -> Fit:
+    """Hold a request against one route. A LoRA request's model names the base, not the route's own."""
+    return fit(request, route.capabilities, wire_model(request, route))
+
+
+def wire_model(request: GenerationRequest, route: Route) -> str:
+    """The vendor's own name of the model that the request means on this route."""
+    return route.models.get(request.model) or next(iter(route.models.values()))
+
+
+def choose(
+    request: GenerationRequest, catalogue: Catalogue, configured: Collection[str]
+) -> tuple[Choice, ...]:
+    """The routes that can serve the request, best first: the caller's own order, else fewest losses.
+
+    `configured` names the endpoints that the deployment has a key for. Raises InvalidRequestError,
+    naming field, limit and what is allowed, where no route is left, or where a route that the caller
+    named cannot do what is asked.
+    """
+    if request.model not in catalogue.models:
+        problem = FieldProblem("model", "is not a model of the catalogue", allowed=catalogue.models)
+        raise InvalidRequestError(f"There is no model {request.model!r}.", [problem])
+    named = request.route is not None
+    candidates = _named(request, catalogue) if named else _serving(request, catalogue)
+    ready = [route for route in candidates if route.endpoint.name in configured]
+    if not ready or (named and len(ready) < len(candidates)):
+        lacking = sorted({route.endpoint.name for route in candidates} - set(configured))
+        message = f"this deployment has no vendor key for {', '.join(lacking)}"
+        raise InvalidRequestError(f"No route is ready: {message}.", [FieldProblem("route", message)])
+    choices = [Choice(route, fit_route(request, route)) for route in ready]
+    capable = [choice for choice in choices if not choice.fit.problems]
+    if not capable or (named and len(capable) < len(choices)):
+        raise _refusal(choices)
+    return tuple(capable) if named else tuple(sorted(capable, key=lambda choice: choice.fit.report.losses))
+
+
+def _serves(route: Route, request: GenerationRequest) -> bool:
+    """A request with a LoRA goes to LoRA routes only, whichever Qwen-Image model it names."""
+    return route.capabilities.lora if request.lora else request.model in route.models
+
+
+def _serving(request: GenerationRequest, catalogue: Catalogue) -> list[Route]:
+    return [route for route in catalogue.routes.values() if _serves(route, request)]
+
+
+def _named(request: GenerationRequest, catalogue: Catalogue) -> list[Route]:
+    serving = _serving(request, catalogue)
+    allowed = tuple(route.name for route in serving)
+    chosen = []
+    for name in dict.fromkeys(request.route or ()):
+        route = catalogue.routes.get(name)
+        if route not in serving:
+            what = "is not a route of the catalogue" if route is None else f"does not serve {request.model}"
+            if route is not None and request.lora:
+                what = "has no LoRA"
+            problem = FieldProblem("route", f"{name} {what}", allowed=allowed)
+            raise InvalidRequestError(f"The route {name!r} {what}.", [problem])
+        chosen.append(route)
+    return [route for route in chosen if route is not None]
+
+
+def _refusal(choices: list[Choice]) -> InvalidRequestError:
+    """One problem a field and route, so that a caller sees what each route would have taken."""
+    problems = [
+        FieldProblem(problem.field, f"{choice.route.name}: {problem.message}", problem.limit, problem.allowed)
+        for choice in choices
+        for problem in choice.fit.problems
+    ]
+    fields = ", ".join(dict.fromkeys(problem.field for problem in problems))
+    return InvalidRequestError(f"No route can do what is asked; see: {fields}.", problems)

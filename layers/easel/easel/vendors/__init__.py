@@ -1,0 +1,1 @@
+"""Vendor adapters, one file each: build a request, read a response, nothing else."""

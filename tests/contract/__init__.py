@@ -1,0 +1,1 @@
+"""What every vendor adapter must keep: the wire samples, the tables of errors, the ambiguities."""
