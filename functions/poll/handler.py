@@ -1,0 +1,16 @@
+"""The Poll step: asks how the vendor's task stands, for a bounded while."""
+
+from typing import Any
+
+from easel import runtime
+from easel.events_in import StepInput
+
+step = runtime.Provided(runtime.poller)
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Takes {"id"}, gives {"id", "next", "wait_seconds"}."""
+    generation_id = StepInput.model_validate(event).id
+    after = step.get().poll(generation_id)
+    runtime.logger().info("polled", generation_id=generation_id, next=after.next)
+    return after.as_state()

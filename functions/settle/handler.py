@@ -1,0 +1,16 @@
+"""The Settle step: the one exit of every generation."""
+
+from typing import Any
+
+from easel import runtime
+from easel.events_in import StepInput
+
+step = runtime.Provided(runtime.settler)
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Takes {"id", "fault"?}, gives the state machine's last state."""
+    given = StepInput.model_validate(event)
+    state = step.get().settle(given.id, given.fault.error if given.fault else None)
+    runtime.logger().info("settled", generation_id=given.id, status=state["status"])
+    return state

@@ -1,0 +1,16 @@
+"""The Submit step: writes the intent, asks the vendor, records the answer."""
+
+from typing import Any
+
+from easel import runtime
+from easel.events_in import StepInput
+
+step = runtime.Provided(runtime.submitter)
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Takes {"id"}, gives {"id", "next", "wait_seconds"}."""
+    generation_id = StepInput.model_validate(event).id
+    after = step.get().submit(generation_id)
+    runtime.logger().info("submitted", generation_id=generation_id, next=after.next)
+    return after.as_state()

@@ -1,0 +1,1 @@
+"""AWS behind the ports: one thin module per service."""

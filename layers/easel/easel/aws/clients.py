@@ -1,0 +1,21 @@
+"""boto3 clients with time-outs and botocore's own bounded retries, which alone repeat AWS calls."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+
+
+@cache  # bounded by the five services that Easel calls
+def client(service: str) -> Any:
+    """The one client of a service in this process."""
+    # boto3 signs links with version 2 where a region still takes it, and no bucket of ours should.
+    config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
+    return boto3.client(service, config=config)  # type: ignore[call-overload]

@@ -1,0 +1,35 @@
+"""The vendors' keys in Secrets Manager: one JSON object, endpoint name to key."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from easel.errors import SettingsError
+
+CACHE_SECONDS = 300.0  # how long after a rotation the old key may still be used
+
+
+class SecretVendorKeys:
+    """The port `VendorKeys`, remembered for a short while."""
+
+    def __init__(self, client: Any, secret: str) -> None:
+        self._client = client
+        self._secret = secret
+        self._cached: Mapping[str, str] = {}
+        self._until = 0.0
+
+    def get(self) -> Mapping[str, str]:
+        """All keys that are set. Raises SettingsError, never quoting the secret, where it is no object."""
+        if time.monotonic() < self._until:
+            return self._cached
+        text = self._client.get_secret_value(SecretId=self._secret)["SecretString"]
+        try:
+            keys = json.loads(text)
+        except ValueError:
+            raise SettingsError("the vendor keys' secret is not JSON") from None
+        if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
+            raise SettingsError("the vendor keys' secret must be a JSON object of strings")
+        self._cached = {name: key for name, key in keys.items() if key}
+        self._until = time.monotonic() + CACHE_SECONDS
+        return self._cached

@@ -1,0 +1,213 @@
+"""Generations and idempotency keys in DynamoDB.
+
+A generation is one item. Its attributes are the record's fields, so that the console and the AWS CLI
+show them; times are ISO 8601 text, amounts of money decimal text.
+"""
+
+import base64
+import hashlib
+import json
+import time
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from easel.domain.generation import TERMINAL, Generation
+from easel.domain.ids import is_generation_id
+from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
+from easel.ports import Claim, Idempotency, Page
+
+
+class PlainDeserializer(TypeDeserializer):
+    """Numbers as int or float: the record's models are strict about integers, and its money is text."""
+
+    def _deserialize_n(self, value: str) -> int | float:
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+
+
+SERIALIZER, DESERIALIZER = TypeSerializer(), PlainDeserializer()
+IDEMPOTENCY_HOURS = 24  # published in the README, as draft-ietf-httpapi-idempotency-key-header-07 asks
+QUERIES_MAX = 10  # of one list call that filters; its cursor goes on from there
+LIST_KEYS = ("pk", "sk", "list_pk", "list_sk")
+
+
+def generation_key(generation_id: str) -> dict[str, Any]:
+    """The primary key of a generation's item."""
+    return {"pk": {"S": f"gen#{generation_id}"}, "sk": {"S": "gen"}}
+
+
+def idempotency_key(tenant: str, key: str) -> dict[str, Any]:
+    """The primary key of an idempotency key's item; hashed, because callers choose its length and words."""
+    digest = hashlib.sha256(f"{tenant}\0{key}".encode()).hexdigest()
+    return {"pk": {"S": f"idem#{digest}"}, "sk": {"S": "idem"}}
+
+
+def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
+    """The record as DynamoDB's attribute values."""
+    record = json.loads(generation.model_dump_json(exclude_defaults=True), parse_float=Decimal)
+    record |= {"version": generation.version, "status": generation.status.value, "expires_at": expires_at}
+    record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
+    # A copy at the top, because filters cannot look inside a map that may lack the name.
+    record["model"] = generation.request.model
+    return generation_key(generation.id) | {
+        name: SERIALIZER.serialize(value) for name, value in record.items()
+    }
+
+
+def from_item(item: dict[str, Any]) -> Generation:
+    """The record back from DynamoDB's attribute values."""
+    return Generation.model_validate({name: DESERIALIZER.deserialize(value) for name, value in item.items()})
+
+
+class DynamoGenerations:
+    """The port `GenerationStore` on one table."""
+
+    def __init__(self, client: Any, table: str, retention_days: int) -> None:
+        self._client = client
+        self._table = table
+        self._retention = timedelta(days=retention_days)
+
+    def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
+        """Record and key in one transaction: a crash leaves both or neither.
+
+        caller ──POST──► [put record, put key]  ──start execution──► 202
+                              ▲ a second POST with the same key fails here, reads the key's item,
+                                and answers with the first one's generation
+        """
+        puts = [self._put(to_item(generation, self._expiry(generation)), "attribute_not_exists(pk)")]
+        if idempotency is not None:
+            hours = timedelta(hours=IDEMPOTENCY_HOURS)
+            item = idempotency_key(generation.tenant, idempotency.key) | {
+                "generation_id": {"S": generation.id},
+                "fingerprint": {"S": idempotency.fingerprint},
+                "created_at": {"N": _epoch(generation.created_at)},
+                "expires_at": {"N": _epoch(generation.created_at + hours)},
+            }
+            # An expired item may lie there for two days before DynamoDB removes it.
+            free = self._put(item, "attribute_not_exists(pk) OR expires_at < :now")
+            free["ExpressionAttributeValues"] = {":now": {"N": _epoch(generation.created_at)}}
+            puts.append(free)
+        try:
+            if len(puts) == 1:
+                self._client.put_item(**puts[0])
+            else:
+                self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+        except ClientError as error:
+            if _code(error) in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+                raise AlreadyExistsError("the record or its idempotency key exists") from error
+            raise
+
+    def claim(self, tenant: str, key: str) -> Claim | None:
+        """The earlier use of the key, read consistently."""
+        answer = self._client.get_item(
+            TableName=self._table, Key=idempotency_key(tenant, key), ConsistentRead=True
+        )
+        item = answer.get("Item")
+        if item is None or int(item["expires_at"]["N"]) < time.time():
+            return None
+        return Claim(item["generation_id"]["S"], item["fingerprint"]["S"])
+
+    def get(self, generation_id: str) -> Generation | None:
+        """One consistent key read."""
+        answer = self._client.get_item(
+            TableName=self._table, Key=generation_key(generation_id), ConsistentRead=True
+        )
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def save(self, generation: Generation) -> None:
+        """The one way a generation moves.
+
+        read v ──decide──► write v+1 if stored is still v and has not ended
+                                ▲ whoever else wrote v+1 in between wins; we raise, read again, decide again
+        """
+        same_version = "version = :read"
+        not_ended = "NOT #status IN (:s0, :s1, :s2, :s3)"
+        values = {":read": {"N": str(generation.version - 1)}}
+        values |= {f":s{i}": {"S": status} for i, status in enumerate(sorted(TERMINAL))}
+        put = self._put(to_item(generation, self._expiry(generation)), f"{same_version} AND {not_ended}")
+        try:
+            self._client.put_item(
+                **put, ExpressionAttributeNames={"#status": "status"}, ExpressionAttributeValues=values
+            )
+        except ClientError as error:
+            if _code(error) == "ConditionalCheckFailedException":
+                raise VersionConflictError(f"{generation.id} was moved by somebody else") from error
+            raise
+
+    def list(
+        self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
+    ) -> Page:
+        """A page by one query; with a filter by as many as fill it, at most QUERIES_MAX."""
+        query = self._list_query(tenant, {"status": status, "model": model})
+        start = self._start_key(tenant, cursor)
+        found: list[Generation] = []
+        for _ in range(QUERIES_MAX):
+            extra = {"ExclusiveStartKey": start} if start else {}
+            page = self._client.query(**query, **extra, Limit=limit)
+            for item in page["Items"]:
+                found.append(from_item(item))
+                if len(found) == limit:
+                    return Page(tuple(found), self._cursor_after(found[-1], page, item))
+            start = page.get("LastEvaluatedKey")
+            if not start:
+                return Page(tuple(found), None)
+        return Page(tuple(found), _encode_cursor(start["list_sk"]["S"]) if start else None)
+
+    def _cursor_after(self, last: Generation, page: dict[str, Any], item: dict[str, Any]) -> str | None:
+        ended = "LastEvaluatedKey" not in page and item is page["Items"][-1]
+        return None if ended else _encode_cursor(last.id)
+
+    def _list_query(self, tenant: str, filters: dict[str, str | None]) -> dict[str, Any]:
+        given = {name: value for name, value in filters.items() if value is not None}
+        values = {":tenant": {"S": f"tenant#{tenant}"}} | {f":{name}": {"S": v} for name, v in given.items()}
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": "by_tenant",
+            "KeyConditionExpression": "list_pk = :tenant",
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": False,
+        }
+        if given:
+            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in given)
+            query["ExpressionAttributeNames"] = {f"#{name}": name for name in given}
+        return query
+
+    def _start_key(self, tenant: str, cursor: str | None) -> dict[str, Any] | None:
+        if cursor is None:
+            return None
+        generation_id = _decode_cursor(cursor)
+        lists = {"list_pk": {"S": f"tenant#{tenant}"}, "list_sk": {"S": generation_id}}
+        return generation_key(generation_id) | lists
+
+    def _put(self, item: dict[str, Any], condition: str) -> dict[str, Any]:
+        return {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+
+    def _expiry(self, generation: Generation) -> int:
+        return int((generation.created_at + self._retention).timestamp())
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _epoch(moment: datetime) -> str:
+    return str(int(moment.timestamp()))
+
+
+def _encode_cursor(generation_id: str) -> str:
+    return base64.urlsafe_b64encode(generation_id.encode()).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str) -> str:
+    """The id in a cursor. A cursor never leaves its caller's tenant, whatever id it names."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        text = ""
+    if not is_generation_id(text):
+        problem = FieldProblem("cursor", "is not a cursor that this list gave")
+        raise InvalidRequestError("The cursor is not valid.", [problem])
+    return text

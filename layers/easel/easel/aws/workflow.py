@@ -1,0 +1,29 @@
+"""The state machine that carries a generation."""
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+class StepFunctionsWorkflow:
+    """The port `Workflow`. The execution is named by the generation's id, which is unique for ever, so a
+    second start of the same generation cannot run it twice
+    (StartExecution is idempotent by name: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+    """
+
+    def __init__(self, client: Any, state_machine: str) -> None:
+        self._client = client
+        self._state_machine = state_machine
+
+    def start(self, generation_id: str) -> None:
+        """Start the execution; one that is there already is as good."""
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._state_machine,
+                name=generation_id,
+                input=json.dumps({"id": generation_id}),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise

@@ -1,0 +1,1 @@
+"""Front doors: the wire formats that callers speak to Easel."""

@@ -1,0 +1,75 @@
+"""The catalogue as callers see it: models, their routes, and each route's parameters as JSON Schema."""
+
+from collections.abc import Collection
+from typing import Any
+
+from easel.catalogue import Catalogue, Route
+from easel.domain.capabilities import SWITCHES, Capabilities
+from easel.domain.request import DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_MIN, GenerationRequest, Lora
+from easel.errors import NotFoundError
+
+
+def model_list(catalogue: Catalogue, configured: Collection[str]) -> dict[str, Any]:
+    """Every model. `configured` names the endpoints that this deployment has a key for."""
+    models = [model_view(catalogue, configured, model) for model in catalogue.models]
+    return {"data": models, "next_cursor": None}
+
+
+def model_view(catalogue: Catalogue, configured: Collection[str], model: str) -> dict[str, Any]:
+    """One model with its routes. Raises NotFoundError."""
+    routes = catalogue.serving(model)
+    if not routes:
+        raise NotFoundError(f"There is no model {model[:64]!r}.")
+    return {"id": model, "routes": [_route(route, route.endpoint.name in configured) for route in routes]}
+
+
+def _route(route: Route, ready: bool) -> dict[str, Any]:
+    return {
+        "name": route.name,
+        "vendor": route.endpoint.vendor,
+        "ready": ready,
+        "price": route.price.model_dump(mode="json"),
+        "typical_seconds": route.typical_seconds,
+        "sizes": list(route.capabilities.sizes.allowed()) if route.capabilities.sizes else [],
+        "parameters": parameter_schema(route.capabilities),
+    }
+
+
+def parameter_schema(can: Capabilities) -> dict[str, Any]:
+    """The parameters that a route honours, as JSON Schema (2020-12)."""
+    general = GenerationRequest.model_json_schema()["properties"]
+    prompt = {"type": "string", "minLength": 1} | _max_length(can.prompt_max)
+    low, high = can.seed_range
+    properties: dict[str, Any] = {
+        "prompt": prompt,
+        "negative_prompt": {"type": "string"} | _max_length(can.negative_prompt_max),
+        "n": {"type": "integer", "minimum": 1, "maximum": can.n_max},
+        "seed": {"type": "integer", "minimum": low} | ({} if high is None else {"maximum": high}),
+        **{name: {"type": "boolean"} for name in SWITCHES if name in can.switches},
+        "deadline_seconds": {
+            "type": "integer",
+            "minimum": DEADLINE_SECONDS_MIN,
+            "maximum": DEADLINE_SECONDS_MAX,
+        },
+    }
+    if can.sizes:
+        free = can.sizes.free_side is not None
+        properties["size"] = {"type": "string"} | ({} if free else {"enum": list(can.sizes.allowed())})
+    required = ["prompt"]
+    fewest, most = can.images
+    if most:
+        items = {"type": "string", "description": general["images"]["description"]}
+        properties["images"] = {"type": "array", "items": items, "minItems": fewest, "maxItems": most}
+        required.append("images")
+    if can.lora:
+        properties["lora"] = Lora.model_json_schema()
+        required.append("lora")
+    if can.output_formats:
+        properties["output_format"] = {"enum": list(can.output_formats)}
+    if can.guidance_scale:
+        properties["guidance_scale"] = {"type": "number", "minimum": 1, "maximum": 20}
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _max_length(limit: int | None) -> dict[str, int]:
+    return {} if limit is None else {"maxLength": limit}

@@ -1,0 +1,169 @@
+"""Settings, clients and wiring: the only module that knows both the steps and AWS.
+
+In Lambda, what every request needs is made in the init phase, which runs at full speed (the first AWS
+call is up to sixty times dearer when that is left to a 256 MB handler). Elsewhere importing a handler
+makes nothing: it is made on first use.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from aws_lambda_powertools.logging import Logger
+
+from easel.aws.clients import client
+from easel.aws.events import EventBridgeBus
+from easel.aws.images import S3Images
+from easel.aws.keys import DynamoApiKeys
+from easel.aws.secrets import SecretVendorKeys
+from easel.aws.table import DynamoGenerations
+from easel.aws.workflow import StepFunctionsWorkflow
+from easel.catalogue import CATALOGUE
+from easel.doors.native import NativeDoor
+from easel.errors import SettingsError
+from easel.steps.create import Creator
+from easel.steps.persist import Persister
+from easel.steps.poll import Poller
+from easel.steps.read import Reader
+from easel.steps.settle import Settler
+from easel.steps.submit import Submitter
+from easel.steps.vendor_calls import VendorCalls
+from easel.transport import HttpTransport
+
+Made = TypeVar("Made")
+
+
+class SystemClock:
+    """The port `Clock`."""
+
+    def now(self) -> datetime:
+        """The time in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+def setting(name: str) -> str:
+    """An environment variable that must be set. Raises SettingsError naming it."""
+    value = os.environ.get(name)
+    if not value:
+        raise SettingsError(f"the environment variable {name} is not set")
+    return value
+
+
+def vendor_base_urls() -> Mapping[str, str]:
+    """Base URLs that replace endpoints' own. Raises SettingsError where they are no such JSON object."""
+    name = "EASEL_VENDOR_BASE_URLS"
+    try:
+        urls: dict[str, str] = json.loads(os.environ.get(name) or "{}")
+    except ValueError as error:
+        raise SettingsError(f"{name} is not JSON") from error
+    known = isinstance(urls, dict) and set(urls) <= set(CATALOGUE.endpoints)
+    if not known or not all(isinstance(url, str) and urlsplit(url).netloc for url in urls.values()):
+        allowed = ", ".join(CATALOGUE.endpoints)
+        raise SettingsError(f"{name} must be a JSON object, endpoint name ({allowed}) to URL")
+    return urls
+
+
+def trusted_hosts() -> tuple[str, ...]:
+    """`host:port` of the base URLs that were set explicitly."""
+    return tuple(urlsplit(url).netloc.lower() for url in vendor_base_urls().values())
+
+
+@cache  # one of each per process
+def logger() -> Logger:
+    """The structured logger. It is given ids, statuses and codes; never prompts, keys or links."""
+    return Logger()
+
+
+@cache
+def transport() -> HttpTransport:
+    """The one connection pool to vendors and result hosts."""
+    return HttpTransport(trusted_hosts())
+
+
+@cache
+def store() -> DynamoGenerations:
+    """The generations."""
+    days = int(os.environ.get("EASEL_RECORD_RETENTION_DAYS") or 90)
+    return DynamoGenerations(client("dynamodb"), setting("EASEL_TABLE"), days)
+
+
+@cache
+def images() -> S3Images:
+    """The image bucket."""
+    return S3Images(client("s3"), setting("EASEL_IMAGE_BUCKET"))
+
+
+@cache
+def vendor_keys() -> SecretVendorKeys:
+    """The vendors' keys."""
+    return SecretVendorKeys(client("secretsmanager"), setting("EASEL_VENDOR_KEYS_SECRET"))
+
+
+def vendor_calls() -> VendorCalls:
+    """Asking vendors."""
+    return VendorCalls(transport(), vendor_keys(), images(), CATALOGUE, vendor_base_urls())
+
+
+def native_door() -> NativeDoor:
+    """The native HTTP API's parts."""
+    clock = SystemClock()
+    workflow = StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_STATE_MACHINE"))
+    return NativeDoor(
+        creator=Creator(store(), images(), workflow, vendor_keys(), CATALOGUE, clock),
+        reader=Reader(store(), clock),
+        images=images(),
+        api_keys=DynamoApiKeys(client("dynamodb"), setting("EASEL_TABLE")),
+        vendor_keys=vendor_keys(),
+        catalogue=CATALOGUE,
+        logger=logger(),
+    )
+
+
+def submitter() -> Submitter:
+    """The Submit step."""
+    return Submitter(store(), vendor_calls(), SystemClock())
+
+
+def poller() -> Poller:
+    """The Poll step."""
+    return Poller(store(), vendor_calls(), SystemClock())
+
+
+def persister() -> Persister:
+    """The Persist step."""
+    extra = tuple(filter(None, os.environ.get("EASEL_EXTRA_RESULT_HOSTS", "").split(",")))
+    return Persister(store(), images(), transport(), CATALOGUE, SystemClock(), extra)
+
+
+def settler() -> Settler:
+    """The Settle step."""
+    bus = EventBridgeBus(client("events"), setting("EASEL_EVENT_BUS"))
+    return Settler(store(), images(), bus, SystemClock())
+
+
+@dataclass(slots=True)
+class Provided(Generic[Made]):
+    """Something that is made once: in Lambda's init phase, elsewhere at the first `get`."""
+
+    make: Callable[[], Made]
+    made: Made | None = None
+
+    def __post_init__(self) -> None:
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            self.made = self.make()
+
+    def get(self) -> Made:
+        """The thing itself."""
+        if self.made is None:
+            self.made = self.make()
+        return self.made

@@ -1,0 +1,1 @@
+"""The use cases, one file each, as plain functions of the ports."""

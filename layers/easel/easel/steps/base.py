@@ -1,0 +1,62 @@
+"""What the steps share: loading the record, and the answer to the workflow."""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Literal
+
+from easel.catalogue import Endpoint
+from easel.domain.failure import FailureClass
+from easel.domain.generation import Attempt, AttemptState, Generation, Status
+from easel.domain.money import Money
+from easel.errors import NotFoundError
+from easel.ports import GenerationStore
+from easel.vendors.base import Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What the workflow does next. Only this travels through its state."""
+
+    id: str
+    next: Literal["wait", "persist", "settle"]
+    wait_seconds: float = 0.0
+
+    def as_state(self) -> dict[str, str | int]:
+        """JSON for the state machine; a Wait state takes whole seconds only."""
+        return {"id": self.id, "next": self.next, "wait_seconds": ceil(self.wait_seconds)}
+
+
+def load(store: GenerationStore, generation_id: str) -> Generation:
+    """The record. Raises NotFoundError where there is none."""
+    generation = store.get(generation_id)
+    if generation is None:
+        raise NotFoundError(f"There is no generation {generation_id}.")
+    return generation
+
+
+def resume(generation: Generation) -> Next:
+    """Where a generation goes on that this step has nothing to do for: a step that ran before did it."""
+    if generation.status is Status.PROCESSING:
+        attempt = generation.current_attempt
+        return Next(generation.id, "settle" if attempt.ended_at else "wait", 1.0)
+    if generation.status is Status.PERSISTING:
+        kept = generation.current_attempt.state is AttemptState.SUCCEEDED
+        return Next(generation.id, "settle" if kept else "persist")
+    return Next(generation.id, "settle")
+
+
+def failed_charges(endpoint: Endpoint, attempt: Attempt, answer: Failed) -> dict[str, Money | None]:
+    """What a task costs that the vendor took and did not deliver, by the vendor's word or its rule.
+
+    A success that cannot be understood is no failure in the vendor's books: it may be billed.
+    """
+    told = attempt.cost if answer.cost is None else answer.cost
+    cost = attempt.quoted if told is None else Money(amount=told, currency=attempt.quoted.currency)
+    if (
+        answer.failure.failure_class is FailureClass.VENDOR_CONTRACT
+        or endpoint.failed_task_cost == "unstated"
+    ):
+        return {"possibly_billed": cost}
+    if endpoint.failed_task_cost == "free" or not cost.amount:
+        return {}
+    return {"billed": cost, "refunded": cost}

@@ -1,0 +1,98 @@
+"""Persist: fetch each result, verify the bytes while they pass, keep the image. Constant memory."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from easel.catalogue import Catalogue, Endpoint, Route
+from easel.domain.generation import Generation, Image, ResultRef, Status
+from easel.domain.image_bytes import ImageFacts, ImageVerifier
+from easel.domain.money import Money
+from easel.errors import ImageInvalidError, ImageUnavailableError
+from easel.ports import Clock, GenerationStore, ImageStore, Transport
+from easel.steps.base import Next, load, resume
+
+RESULT_BYTES_MAX = 64 * 1024 * 1024  # a 2048*2048 PNG is at most 16 MB
+LINK_SECONDS = 120.0  # for one result, from the first byte to the last
+
+
+@dataclass(frozen=True, slots=True)
+class Persister:
+    """Keeps a finished generation's images. `extra_hosts` may serve results besides the vendors' own."""
+
+    store: GenerationStore
+    images: ImageStore
+    transport: Transport
+    catalogue: Catalogue
+    clock: Clock
+    extra_hosts: tuple[str, ...] = ()
+
+    def persist(self, generation_id: str) -> Next:
+        """Settle comes next. Raises what Transport and the verification do; nothing half is kept then.
+
+        The bytes are put down on local disk and verified before the first byte goes to the bucket, so
+        that an object under a generation's key is a whole image, always.
+        """
+        generation = load(self.store, generation_id)
+        attempt = generation.attempt
+        if generation.status is not Status.PERSISTING or attempt is None or attempt.ended_at:
+            return resume(generation)
+        if generation.seconds_left(self.clock.now()) <= 0:
+            return Next(generation_id, "settle")
+        route = self.catalogue.routes[attempt.route]
+        kept = tuple(
+            self._keep(generation, number, ref, route.endpoint) for number, ref in enumerate(attempt.results)
+        )
+        self.store.save(generation.kept(self.clock.now(), kept, billed(generation, route, len(kept))))
+        return Next(generation_id, "settle")
+
+    def _keep(self, generation: Generation, number: int, ref: ResultRef, endpoint: Endpoint) -> Image:
+        with tempfile.TemporaryFile() as spool, self._open(ref, endpoint) as chunks:
+            facts = spool_verified(chunks, spool)
+            spool.seek(0)
+            image = Image(
+                key=f"images/{generation.id}/{number}.{facts.extension}",
+                content_type=facts.content_type,
+                width=facts.width,
+                height=facts.height,
+                bytes=facts.bytes,
+                sha256=facts.sha256,
+            )
+            self.images.put(image.key, spool, image)
+            return image
+
+    @contextmanager
+    def _open(self, ref: ResultRef, endpoint: Endpoint) -> Iterator[Iterator[bytes]]:
+        if ref.key is not None:
+            with self.images.open(ref.key) as chunks:
+                yield chunks
+            return
+        if ref.url is None:
+            raise ImageUnavailableError("the result has neither a link nor an object")
+        hosts = (*endpoint.result_hosts, *self.extra_hosts)
+        with self.transport.download(ref.url, hosts=hosts, timeout_seconds=LINK_SECONDS) as download:
+            if (download.content_length or 0) > RESULT_BYTES_MAX:
+                raise ImageInvalidError(
+                    f"the result announces {download.content_length} bytes, too many to keep"
+                )
+            yield download.chunks
+
+
+def spool_verified(chunks: Iterator[bytes], spool: BinaryIO) -> ImageFacts:
+    """Write the chunks down while they are verified. Raises ImageInvalidError."""
+    verifier, length = ImageVerifier(), 0
+    for chunk in chunks:
+        length += len(chunk)
+        if length > RESULT_BYTES_MAX:
+            raise ImageInvalidError(f"the result is larger than {RESULT_BYTES_MAX} bytes")
+        verifier.feed(chunk)
+        spool.write(chunk)
+    return verifier.finish()
+
+
+def billed(generation: Generation, route: Route, images: int) -> Money:
+    """What the vendor said that it cost; where it says nothing, the catalogue's price of what came."""
+    cost = generation.current_attempt.cost
+    return route.price.times(images) if cost is None else Money(amount=cost, currency=route.price.currency)

@@ -1,0 +1,106 @@
+"""Poll: ask how the task stands, and stay to ask again for a bounded while."""
+
+from dataclasses import dataclass
+
+from easel.domain.failure import Failure
+from easel.domain.generation import Generation, Status
+from easel.domain.polling import BLIND_POLLS_MAX, STAY_SECONDS, Pace
+from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError
+from easel.ports import Clock, GenerationStore
+from easel.steps.base import Next, failed_charges, load, resume
+from easel.steps.vendor_calls import VendorCalls
+from easel.vendors.base import Failed, Finished, Missing, Pending, PollAnswer, VendorTask
+
+ANSWER_SECONDS = 15.0  # a status answer is small and quick; it is asked for again anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """Asks a vendor about a task until there is something to do, for a while."""
+
+    store: GenerationStore
+    calls: VendorCalls
+    clock: Clock
+
+    def poll(self, generation_id: str) -> Next:
+        """What comes next. A question without an answer is asked again, up to the deadline."""
+        generation = load(self.store, generation_id)
+        leave_at = self.clock.now().timestamp() + STAY_SECONDS
+        while generation.status is Status.PROCESSING and generation.current_attempt.ended_at is None:
+            if generation.seconds_left(self.clock.now()) <= 0:
+                return Next(generation_id, "settle")
+            asked_later = 0.0
+            answer = self._ask(generation)
+            if answer is not None:
+                moved = self._moved(generation, answer)
+                if moved is not generation:
+                    self.store.save(moved)
+                    generation = moved
+                asked_later = _retry_after(answer)
+            if generation.status is not Status.PROCESSING or generation.current_attempt.ended_at:
+                break
+            gap = max(self._gap(generation), asked_later)
+            if self.clock.now().timestamp() + gap > leave_at:
+                return Next(generation_id, "wait", gap)
+            self.clock.sleep(gap)
+        return resume(generation)
+
+    def _ask(self, generation: Generation) -> PollAnswer | None:
+        """The vendor's answer; None where none came, which says nothing of the task."""
+        route = self.calls.route_of(generation)
+        adapter = route.endpoint.adapter
+        attempt = generation.current_attempt
+        request = adapter.build_poll(VendorTask(attempt.model, attempt.task_id or ""))
+        try:
+            response = self.calls.send(route.endpoint, request, ANSWER_SECONDS)
+        except (NotSentError, AnswerLostError, ResponseTooLargeError):
+            return None
+        return adapter.read_poll(response)
+
+    def _moved(self, generation: Generation, answer: PollAnswer) -> Generation:
+        now = self.clock.now()
+        match answer:
+            case Pending():
+                told = {"vendor_status": answer.status, "blind_polls": 0}
+                attempt = generation.current_attempt
+                news = any(getattr(attempt, name) != value for name, value in told.items())
+                return generation.told(now, **told) if news else generation
+            case Finished():
+                told_cost = generation.current_attempt.cost if answer.cost is None else answer.cost
+                return generation.finished(
+                    now,
+                    self.calls.stage(generation, answer),
+                    seed=answer.seed,
+                    actual_prompt=answer.actual_prompt,
+                    cost=told_cost,
+                    filtered=answer.filtered,
+                    blind_polls=0,
+                )
+            case Missing():
+                return self._blind(generation, answer.status, None)
+            case Failed(failure=failure):
+                if (failure.http_status or 0) < 300:
+                    endpoint = self.calls.route_of(generation).endpoint
+                    charges = failed_charges(endpoint, generation.current_attempt, answer)
+                    return generation.attempt_failed(now, failure, **charges)
+                return generation if failure.retryable else self._blind(generation, None, failure)
+
+    def _blind(self, generation: Generation, word: str | None, failure: Failure | None) -> Generation:
+        """An answer that tells nothing of the task: given up only when it is repeated."""
+        blind = generation.current_attempt.blind_polls + 1
+        status = word or generation.current_attempt.vendor_status
+        told = generation.told(self.clock.now(), blind_polls=blind, vendor_status=status)
+        if blind < BLIND_POLLS_MAX:
+            return told
+        lost = failure or Failure.lost_task(word)
+        possibly = generation.current_attempt.quoted
+        return generation.attempt_failed(self.clock.now(), lost, possibly_billed=possibly)
+
+    def _gap(self, generation: Generation) -> float:
+        since = generation.current_attempt.asked_at
+        pace = Pace(self.calls.route_of(generation).typical_seconds)
+        return pace.gap((self.clock.now() - since).total_seconds())
+
+
+def _retry_after(answer: PollAnswer) -> float:
+    return (answer.failure.retry_after_seconds or 0.0) if isinstance(answer, Failed) else 0.0

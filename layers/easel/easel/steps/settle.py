@@ -1,0 +1,85 @@
+"""Settle: the one exit. Writes the terminal status and the receipt, and tells the bus."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from easel.domain.generation import AttemptState, Generation, GenerationError, Status
+from easel.ports import Clock, EventBus, GenerationStore, ImageStore
+from easel.steps.base import load
+from easel.view import generation_view
+
+# The workflow's own words for what it caught, in the words of a generation's error.
+FAULT_CODES = {
+    "ImageInvalidError": "image_invalid",
+    "ImageUnavailableError": "image_unavailable",
+    "AddressRefusedError": "result_host_refused",
+    "AnswerLostError": "image_unavailable",
+    "NotSentError": "image_unavailable",
+}
+FAULT_MESSAGES = {
+    "image_invalid": "The vendor's result is not a whole image.",
+    "image_unavailable": "The vendor's result could not be fetched.",
+    "result_host_refused": "The vendor's result link points to a host that is not on its list.",
+    "internal": "A step of Easel failed; the record and the logs show how far it came.",
+}
+CODE_MESSAGES = {
+    AttemptState.UNKNOWN: "The vendor's answer was lost: it may have taken the job, and may bill it.",
+    AttemptState.REJECTED: "The vendor refused the job.",
+    AttemptState.FAILED: "The vendor took the job and did not deliver.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Ends generations."""
+
+    store: GenerationStore
+    images: ImageStore
+    bus: EventBus
+    clock: Clock
+
+    def settle(self, generation_id: str, fault: str | None = None) -> dict[str, Any]:
+        """End the generation if it has not ended, and tell the bus; told again when it runs again.
+
+        `fault` is the name of the error that the workflow caught on the way. Returns the state machine's
+        last state: id, status, the generation as callers see it, and error and cause where it failed.
+        """
+        generation = load(self.store, generation_id)
+        if not generation.terminal:
+            generation = self._end(generation, fault)
+            self.store.save(generation)
+        view = generation_view(generation, self.images.uri)
+        name = generation.status.value.capitalize()
+        self.bus.publish(f"Image Generation {name}", view)
+        state: dict[str, Any] = {"id": generation.id, "status": generation.status.value, "generation": view}
+        if generation.status is not Status.SUCCEEDED:
+            state |= {"error": f"Easel.{name}", "cause": json.dumps(view, ensure_ascii=False)}
+        return state
+
+    def _end(self, generation: Generation, fault: str | None) -> Generation:
+        now = self.clock.now()
+        if generation.images:
+            return generation.settled(now, Status.SUCCEEDED, None)
+        if generation.seconds_left(now) <= 0:
+            message = f"It did not end within its {generation.request.deadline_seconds} s."
+            error = GenerationError(code="deadline_exceeded", message=message, retryable=True)
+            return generation.settled(now, Status.EXPIRED, error)
+        return generation.settled(now, Status.FAILED, error_of(generation, fault))
+
+
+def error_of(generation: Generation, fault: str | None) -> GenerationError:
+    """Why it failed: what the vendor said last, or else what the workflow caught."""
+    attempt = generation.attempt
+    failure = attempt.failure if attempt else None
+    if attempt is None or failure is None:
+        code = FAULT_CODES.get(fault or "", "internal")
+        return GenerationError(code=code, message=FAULT_MESSAGES[code])
+    unknown = attempt.state is AttemptState.UNKNOWN
+    return GenerationError(
+        code="submission_unknown" if unknown else failure.failure_class.value,
+        message=CODE_MESSAGES[attempt.state],
+        vendor_code=failure.code,
+        vendor_message=failure.message,
+        retryable=failure.retryable and not unknown,
+    )

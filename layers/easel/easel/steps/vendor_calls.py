@@ -1,0 +1,67 @@
+"""Asking a vendor, for the steps that do: address, key, time-out, and results that come inline."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from easel.catalogue import Catalogue, Endpoint, Route
+from easel.domain.ask import Ask
+from easel.domain.generation import Generation, ResultRef
+from easel.domain.input_images import check_input_image
+from easel.errors import SettingsError
+from easel.ports import ImageStore, Transport, VendorKeys
+from easel.vendors.base import Finished, InlineImage
+from easel.wire import HttpRequest, HttpResponse
+
+
+@dataclass(frozen=True, slots=True)
+class VendorCalls:
+    """Carries adapters' requests to the vendors. `base_urls` replaces endpoints' own base URLs."""
+
+    transport: Transport
+    vendor_keys: VendorKeys
+    images: ImageStore
+    catalogue: Catalogue
+    base_urls: Mapping[str, str]
+
+    def route_of(self, generation: Generation) -> Route:
+        """The route of the latest attempt. A route that left the catalogue meanwhile is our fault."""
+        name = generation.current_attempt.route
+        route = self.catalogue.routes.get(name)
+        if route is None:
+            raise SettingsError(f"the route {name} is not in the catalogue any more")
+        return route
+
+    def send(self, endpoint: Endpoint, request: HttpRequest, timeout_seconds: float) -> HttpResponse:
+        """One request, one complete answer. Raises SettingsError without a key, else what Transport does."""
+        key = self.vendor_keys.get().get(endpoint.name)
+        if not key:
+            raise SettingsError(f"there is no key for {endpoint.name}")
+        base_url = self.base_urls.get(endpoint.name, endpoint.base_url).rstrip("/")
+        headers = {**request.headers, **endpoint.adapter.authorize(key)}
+        return self.transport.send(
+            request.method, base_url + request.path, headers, request.body, timeout_seconds=timeout_seconds
+        )
+
+    def inline_inputs(self, ask: Ask, image_uri_prefix: str) -> tuple[str, ...]:
+        """The ask's images as vendors take them: links as they are, ours as data URIs."""
+        inlined = []
+        for image in ask.images:
+            if image.startswith(image_uri_prefix):
+                data = self.images.read(image.removeprefix(image_uri_prefix))
+                text = base64.b64encode(data).decode()
+                image = f"data:{check_input_image(data)};base64,{text}"
+            inlined.append(image)
+        return tuple(inlined)
+
+    def stage(self, generation: Generation, finished: Finished) -> tuple[ResultRef, ...]:
+        """Results as references. Inline ones go to the bucket: they never travel through workflow state."""
+        refs = []
+        for number, image in enumerate(finished.images):
+            if isinstance(image, InlineImage):
+                key = f"incoming/{generation.id}/{generation.current_attempt.number}-{number}"
+                self.images.put_bytes(key, image.data, "application/octet-stream")
+                refs.append(ResultRef(key=key))
+            else:
+                refs.append(ResultRef(url=image.url))
+        return tuple(refs)

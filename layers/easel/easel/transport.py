@@ -1,0 +1,156 @@
+"""All talking to vendors and result hosts: time-outs, bounds, and what a network fault means.
+
+Nothing is retried here (a repeated POST may pay twice; the workflow repeats steps) and redirects are
+followed by hand, each checked against the hosts that are allowed. Bodies, keys and links are never logged.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+)
+
+from easel.errors import (
+    AddressRefusedError,
+    AnswerLostError,
+    ImageUnavailableError,
+    NotSentError,
+    ResponseTooLargeError,
+)
+from easel.ports import Download
+from easel.wire import HttpResponse
+
+CONNECT_SECONDS = 5.0
+ANSWER_BYTES_MAX = (
+    96 * 1024 * 1024
+)  # four images in base64; Submit's memory is sized for less than this twice
+REDIRECTS_MAX = 3
+CHUNK_BYTES = 64 * 1024
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NEVER_OPENED = (NewConnectionError, ConnectTimeoutError)
+
+
+class HttpTransport:
+    """urllib3 behind the port `Transport`.
+
+    `trusted` are `host:port` of base URLs that the deployment set explicitly: links to them may be plain
+    http. Every other link is fetched over https whatever its scheme says.
+    """
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        context = ssl.create_default_context()
+        self._pool = urllib3.PoolManager(
+            num_pools=16,
+            maxsize=4,
+            retries=False,
+            ssl_context=context,
+            timeout=urllib3.Timeout(CONNECT_SECONDS),
+        )
+        self._trusted = frozenset(trusted)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, object] | None,
+        *,
+        timeout_seconds: float,
+    ) -> HttpResponse:
+        """One request, one complete answer within the time-out."""
+        ends = time.monotonic() + timeout_seconds
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        response = self._open(method, url, headers, data, timeout_seconds)
+        try:
+            chunks, length = [], 0
+            for chunk in response.stream(CHUNK_BYTES):
+                length += len(chunk)
+                if length > ANSWER_BYTES_MAX:
+                    raise ResponseTooLargeError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
+                if time.monotonic() > ends:
+                    raise AnswerLostError(f"the answer did not end within {timeout_seconds:.0f} s")
+                chunks.append(chunk)
+        except HTTPError as error:
+            raise AnswerLostError(f"the answer broke off: {type(error).__name__}") from error
+        finally:
+            response.release_conn()
+        lowered = {name.lower(): value for name, value in response.headers.items()}
+        return HttpResponse(response.status, lowered, b"".join(chunks))
+
+    @contextmanager
+    def download(self, url: str, *, hosts: Sequence[str], timeout_seconds: float) -> Iterator[Download]:
+        """An open result link; the bytes end when the body does, or with AnswerLostError."""
+        ends = time.monotonic() + timeout_seconds
+        response = self._follow(url, frozenset(hosts), timeout_seconds)
+        try:
+            if response.status != 200:
+                raise ImageUnavailableError(f"the result link answered HTTP {response.status}")
+            announced = response.headers.get("content-length", "")
+            yield Download(
+                content_length=int(announced) if announced.isdigit() else None,
+                content_type=response.headers.get("content-type", ""),
+                chunks=self._chunks(response, ends),
+            )
+        finally:
+            response.close()
+
+    def _chunks(self, response: urllib3.BaseHTTPResponse, ends: float) -> Iterator[bytes]:
+        try:
+            for chunk in response.stream(CHUNK_BYTES, decode_content=False):
+                if time.monotonic() > ends:
+                    raise AnswerLostError("the download did not end in time")
+                yield chunk
+        except HTTPError as error:
+            raise AnswerLostError(f"the download broke off: {type(error).__name__}") from error
+
+    def _follow(self, url: str, hosts: frozenset[str], timeout_seconds: float) -> urllib3.BaseHTTPResponse:
+        for _ in range(REDIRECTS_MAX + 1):
+            address = self._checked(url, hosts)
+            response = self._open("GET", address, {"Accept": "image/*"}, None, timeout_seconds)
+            if response.status not in REDIRECTS:
+                return response
+            url = urljoin(address, response.headers.get("location", ""))
+            response.close()
+        raise ImageUnavailableError(f"the result link redirects more than {REDIRECTS_MAX} times")
+
+    def _checked(self, url: str, hosts: frozenset[str]) -> str:
+        """The address that is really fetched: on a trusted host as it is, on a listed host over https."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise AddressRefusedError("the result link is not a URL") from error
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            raise AddressRefusedError("the result link is not a plain http or https URL")
+        if parts.netloc.lower() in self._trusted:
+            return url
+        if parts.hostname not in hosts or port not in (None, 80, 443):
+            raise AddressRefusedError(f"the host {parts.hostname!r} is not one of the vendor's result hosts")
+        return parts._replace(scheme="https", netloc=parts.hostname).geturl()
+
+    def _open(
+        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, timeout_seconds: float
+    ) -> urllib3.BaseHTTPResponse:
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds)
+        try:
+            return self._pool.request(
+                method, url, headers=dict(headers), body=data,
+                timeout=timeout, preload_content=False, redirect=False,
+            )  # fmt: skip
+        except NEVER_OPENED as error:
+            raise NotSentError(f"no connection: {type(error).__name__}") from error
+        except LocationParseError as error:
+            raise NotSentError("the address is not a URL") from error
+        except (MaxRetryError, ProtocolError, HTTPError) as error:
+            raise AnswerLostError(f"no answer: {type(error).__name__}") from error

@@ -1,0 +1,174 @@
+"""The ports in memory."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+
+from easel.domain.generation import Generation, Image
+from easel.errors import AlreadyExistsError, ImageUnavailableError, VersionConflictError
+from easel.ports import Claim, Download, Idempotency, Page
+from easel.wire import HttpResponse
+
+
+class FakeClock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+
+
+class MemoryGenerations:
+    """The port `GenerationStore`."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Generation] = {}
+        self.claims: dict[tuple[str, str], Claim] = {}
+        self.history: dict[str, list[str]] = {}
+
+    def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
+        claim = (generation.tenant, idempotency.key) if idempotency else None
+        if generation.id in self.records or claim in self.claims:
+            raise AlreadyExistsError("the record or its idempotency key exists")
+        self.records[generation.id] = generation
+        self.history[generation.id] = [generation.status.value]
+        if claim and idempotency:
+            self.claims[claim] = Claim(generation.id, idempotency.fingerprint)
+
+    def claim(self, tenant: str, key: str) -> Claim | None:
+        return self.claims.get((tenant, key))
+
+    def get(self, generation_id: str) -> Generation | None:
+        return self.records.get(generation_id)
+
+    def save(self, generation: Generation) -> None:
+        stored = self.records[generation.id]
+        if stored.version != generation.version - 1 or stored.terminal:
+            raise VersionConflictError(generation.id)
+        self.records[generation.id] = Generation.model_validate_json(generation.model_dump_json())
+        if self.history[generation.id][-1] != generation.status.value:
+            self.history[generation.id].append(generation.status.value)
+
+    def list(
+        self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
+    ) -> Page:
+        mine = sorted(
+            (one for one in self.records.values() if one.tenant == tenant),
+            key=lambda one: one.id,
+            reverse=True,
+        )
+        wanted = [
+            one
+            for one in mine
+            if (status is None or one.status == status)
+            and (model is None or one.request.model == model)
+            and (cursor is None or one.id < cursor)
+        ]
+        page = tuple(wanted[:limit])
+        return Page(page, page[-1].id if len(wanted) > limit else None)
+
+
+class MemoryImages:
+    """The port `ImageStore`."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.facts: dict[str, Image] = {}
+
+    def put(self, key: str, body: BinaryIO, image: Image) -> None:
+        self.objects[key] = body.read()
+        self.facts[key] = image
+
+    def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
+        self.objects[key] = data
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[Iterator[bytes]]:
+        if key not in self.objects:
+            raise ImageUnavailableError(key)
+        stream = io.BytesIO(self.objects[key])
+        yield iter(lambda: stream.read(1000), b"")
+
+    def read(self, key: str) -> bytes:
+        with self.open(key) as chunks:
+            return b"".join(chunks)
+
+    def uri(self, key: str) -> str:
+        return f"s3://images/{key}"
+
+    def signed_url(self, key: str) -> str:
+        return f"https://images.example/{key}?signature=test"
+
+
+class Started:
+    """The port `Workflow`: remembers what was started."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def start(self, generation_id: str) -> None:
+        self.ids.append(generation_id)
+
+
+class Told:
+    """The port `EventBus`: remembers what was told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+
+    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        self.events.append((detail_type, detail))
+
+
+class Keys:
+    """The port `VendorKeys`, with a key for each endpoint named."""
+
+    def __init__(self, *endpoints: str) -> None:
+        self.keys = {name: f"key-of-{name}" for name in endpoints}
+
+    def get(self) -> Mapping[str, str]:
+        return self.keys
+
+
+class ScriptedTransport:
+    """The port `Transport`: gives the answers of a script, in order, and remembers what was asked."""
+
+    def __init__(
+        self, answers: Sequence[HttpResponse | Exception], links: Mapping[str, bytes] | None = None
+    ) -> None:
+        self.answers = list(answers)
+        self.links = dict(links or {})
+        self.asked: list[tuple[str, str, Mapping[str, str], Any]] = []
+        self.timeouts: list[float] = []
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, object] | None,
+        *,
+        timeout_seconds: float,
+    ) -> HttpResponse:
+        self.asked.append((method, url, headers, body))
+        self.timeouts.append(timeout_seconds)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @contextmanager
+    def download(self, url: str, *, hosts: Sequence[str], timeout_seconds: float) -> Iterator[Download]:
+        if url not in self.links:
+            raise ImageUnavailableError("the result link answered HTTP 404")
+        data = self.links[url]
+        yield Download(len(data), "image/png", iter([data[:100], data[100:]]))
