@@ -132,6 +132,14 @@ def test_request_id_and_retry_after_are_kept() -> None:
     assert (failure.request_id, failure.retry_after_seconds) == ("798b860e", 2.0)
 
 
+def test_request_id_of_an_answer_is_kept_whatever_became_of_it() -> None:
+    delivered = finished({**V2, "requestId": "r-1"})
+    censored = error(200, {**V2, "has_nsfw_concepts": [True], "requestId": "r-1"})
+    empty = error(200, {"data": [], "requestId": "r-1"})
+    assert delivered.request_id == censored.request_id == empty.request_id == "r-1"
+    assert censored.http_status == 200
+
+
 def test_a_message_alone_may_be_a_proxys() -> None:
     assert not error(503, {"message": "Service Unavailable"}).vendor_body
 
@@ -241,6 +249,7 @@ def test_ai8_created_in_seconds_or_milliseconds_reads_the_same() -> None:
     [
         (4128479875, 4128479875),
         ("7", 7),
+        (0, 0),
         (7.0, 7),
         (1.5, None),
         (-1, None),
@@ -278,6 +287,7 @@ def test_revised_prompt_is_kept() -> None:
         {"data": []},
         {"data": [{"url": None, "b64_json": None}]},
         {"data": [{"b64_json": "not base64!"}]},
+        {"data": [{"b64_json": "!!!!iVBORw0KGgo="}]},
         {"data": [{"url": "data:image/svg+xml,<svg/>"}]},
         {"images": [], "has_nsfw_concepts": [True]},
         {"output": {"choices": [{"image_base64": ""}]}},

@@ -249,6 +249,13 @@ def test_unknown_code_is_classed_by_status(status: int, failure_class: str) -> N
     assert flat_error("BrandNewCode", "words", status).failure_class == failure_class
 
 
+def test_retry_after_is_kept_where_a_gateway_sends_it() -> None:
+    response = answer(429, {"code": "Throttling", "message": "x"}, {"Retry-After": "7"})
+    failed = DashScope().read_submit(response)
+    assert isinstance(failed, Failed)
+    assert failed.failure.retry_after_seconds == 7
+
+
 def test_unknown_code_under_200_is_not_repeated() -> None:
     assert flat_error("BrandNewCode", "words", 200).failure_class == "vendor_contract"
 

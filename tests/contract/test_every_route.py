@@ -162,8 +162,16 @@ def test_reprs_of_answers_hide_links_bytes_and_prompts(name: str) -> None:
     secrets = ("https://", "data:", "base64", "lighthouse", "Signature")
     for sample in responses_of(name):
         for read in readings(ADAPTERS[name], sample.response):
-            if not isinstance(read, Failed):
-                assert not any(secret in repr(read) for secret in secrets)
+            assert not any(secret in repr(read) for secret in secrets)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS.values(), ids=ADAPTERS)
+def test_repr_of_a_failure_hides_words_that_may_quote_the_prompt(adapter: Adapter) -> None:
+    body = {"code": "x", "message": PROMPT, "detail": PROMPT, "error": {"message": PROMPT}}
+    read = adapter.read_submit(answer(400, body))
+    assert isinstance(read, Failed)
+    assert PROMPT in (read.failure.message or "")
+    assert PROMPT not in repr(read)
 
 
 PAGES = (

@@ -11,7 +11,7 @@ from easel.domain.failure import Failure
 from easel.domain.request import GenerationRequest
 from easel.domain.sizes import Geometry, Size
 from easel.vendors.base import Failed, Finished, InlineImage, LinkedImage, Missing, Pending, VendorTask
-from easel.vendors.mulerouter import MuleRouter
+from easel.vendors.mulerouter import MODERATION_PHRASES, MuleRouter
 from tests.contract.wire_samples import Sample, answer, requests_of
 
 LIGHTHOUSE = "A lighthouse on a basalt cliff at dawn"
@@ -165,6 +165,15 @@ def test_3001_is_moderation_by_its_text_and_never_repeated(
     assert not failure.retryable
 
 
+@pytest.mark.parametrize(
+    "phrase", ["prohibited", "content error", "inappropriate", "moderation", "content policy"]
+)
+def test_3001_with_a_phrase_of_moderation_is_moderation_in_either_case(phrase: str) -> None:
+    assert phrase in MODERATION_PHRASES
+    for text in (f"the {phrase} of it", phrase.upper()):
+        assert failed_task({"code": 3001, "detail": text}).failure_class == "moderation"
+
+
 @pytest.mark.parametrize("error", ["internal failure", None, [], {}, 5, {"code": 9999, "title": "New"}])
 def test_failed_task_of_unknown_cause_is_not_repeated(error: object) -> None:
     failure = failed_task(error)
@@ -288,6 +297,7 @@ def test_mr5_base64_images_are_decoded(text: str) -> None:
         [""],
         [None, 5, {}],
         [{"b64_json": "not base64!"}],
+        [{"b64_json": "!!!!iVBORw0KGgo="}],
         ["ftp://x/y.png"],
         ["https://a\nb"],
     ],

@@ -154,6 +154,16 @@ def test_failed_job_is_classed_by_code_then_by_text(word: str, error: object, fa
         assert (read.task_id, read.cost, read.failure.http_status) == ("job_1", Decimal(0), 200)
 
 
+@pytest.mark.parametrize(
+    "phrase", ["nsfw", "moderation", "inappropriate", "prohibited", "content policy", "safety"]
+)
+def test_failed_job_with_a_phrase_of_moderation_is_moderation_in_either_case(phrase: str) -> None:
+    for text in (f"the {phrase} of it", phrase.upper()):
+        for read in both(200, job("failed", error=text)):
+            assert isinstance(read, Failed)
+            assert read.failure.failure_class == "moderation"
+
+
 @pytest.mark.parametrize("word", ["cancelled", "canceled"])
 def test_canceled_job_is_canceled(word: str) -> None:
     for read in both(200, job(word)):

@@ -73,12 +73,8 @@ CODES: Mapping[str, FailureClass] = MappingProxyType(
         "unsupportedoperation": FailureClass.VALIDATION,
         "datainspectionfailed": FailureClass.MODERATION,
         "ipinfringementsuspect": FailureClass.MODERATION,
-        "customroleblocked": FailureClass.MODERATION,
-        "faqruleblocked": FailureClass.MODERATION,
         "arrearage": FailureClass.BILLING,
         "commoditynotpurchased": FailureClass.BILLING,
-        "prepaidbilloverdue": FailureClass.BILLING,
-        "postpaidbilloverdue": FailureClass.BILLING,
         "accessdenied.unpurchased": FailureClass.BILLING,
         "freetieronly": FailureClass.BILLING,
         "invalidapikey": FailureClass.AUTH,  # also a key of the other region
@@ -87,7 +83,6 @@ CODES: Mapping[str, FailureClass] = MappingProxyType(
         "workspacenotfound": FailureClass.NOT_FOUND,
         "notfound": FailureClass.NOT_FOUND,
         "throttling": FailureClass.RATE_LIMIT,
-        "allocationquota": FailureClass.RATE_LIMIT,
         "limitrequests": FailureClass.RATE_LIMIT,
         "insufficientquota": FailureClass.RATE_LIMIT,  # the twin of Throttling.AllocationQuota
         "requesttimeout": FailureClass.TRANSIENT,
@@ -99,7 +94,7 @@ CODES: Mapping[str, FailureClass] = MappingProxyType(
         "rewritefailed": FailureClass.TRANSIENT,
     }
 )
-# Endings that name a class in codes that no table lists.
+# One ending a family: `CustomRoleBlocked`, `FaqRuleBlocked`, `PrepaidBillOverdue`, `PostpaidBillOverdue`.
 ENDINGS = (("blocked", FailureClass.MODERATION), ("overdue", FailureClass.BILLING))
 
 # Under `AccessDenied` the text is the only sign that the path does not suit the model (ours to fix).
