@@ -34,8 +34,13 @@ format: setup ## Format the code and mend what can be mended
 build: setup ## Build the deployable packages into .aws-sam/build, for `sam deploy`
 	@$(SAM) build
 
+UV_COMPILE := $(PYTHON) -m uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url pyproject.toml
+
 lock: setup ## Resolve the lock file and the layer's requirements anew from pyproject.toml
-	@$(PYTHON) -m local.lock
+	@$(PYTHON) -m pip install --quiet uv==0.13.8
+	@$(UV_COMPILE) --universal --python-version 3.11 --group local --group dev --output-file requirements.lock
+	@$(UV_COMPILE) --python-version 3.13 --python-platform aarch64-manylinux2014 \
+		--constraint requirements.lock --output-file layers/easel/requirements.txt
 
 key: setup ## Make an API key on the running local stack: make key TENANT=name
 	@$(PYTHON) -m local.key "$(TENANT)"

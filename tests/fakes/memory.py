@@ -1,15 +1,25 @@
 """The ports in memory."""
 
+import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 from easel.domain.generation import Generation, Image
-from easel.errors import AlreadyExistsError, ImageUnavailableError, VersionConflictError
+from easel.domain.ids import is_generation_id
+from easel.errors import (
+    AlreadyExistsError,
+    FieldProblem,
+    ImageUnavailableError,
+    InvalidRequestError,
+    VersionConflictError,
+)
 from easel.ports import Claim, Download, Idempotency, Page
 from easel.wire import HttpResponse
+
+CLAIM_LIFE = timedelta(hours=24)
 
 
 class FakeClock:
@@ -28,39 +38,47 @@ class FakeClock:
 
 
 class MemoryGenerations:
-    """The port `GenerationStore`."""
+    """The port `GenerationStore`. `now` decides which idempotency keys have expired."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.now = now
         self.records: dict[str, Generation] = {}
-        self.claims: dict[tuple[str, str], Claim] = {}
+        self.claims: dict[tuple[str, str], tuple[Claim, datetime]] = {}
         self.history: dict[str, list[str]] = {}
 
     def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
-        claim = (generation.tenant, idempotency.key) if idempotency else None
-        if generation.id in self.records or claim in self.claims:
+        claimed = idempotency and self._claim(generation.tenant, idempotency.key, generation.created_at)
+        if generation.id in self.records or claimed:
             raise AlreadyExistsError("the record or its idempotency key exists")
-        self.records[generation.id] = generation
+        self.records[generation.id] = copied(generation)
         self.history[generation.id] = [generation.status.value]
-        if claim and idempotency:
-            self.claims[claim] = Claim(generation.id, idempotency.fingerprint)
+        if idempotency:
+            claim = Claim(generation.id, idempotency.fingerprint)
+            self.claims[generation.tenant, idempotency.key] = (claim, generation.created_at + CLAIM_LIFE)
 
     def claim(self, tenant: str, key: str) -> Claim | None:
-        return self.claims.get((tenant, key))
+        return self._claim(tenant, key, self.now())
+
+    def _claim(self, tenant: str, key: str, now: datetime) -> Claim | None:
+        claim, expires = self.claims.get((tenant, key), (None, now))
+        return claim if expires >= now else None
 
     def get(self, generation_id: str) -> Generation | None:
         return self.records.get(generation_id)
 
     def save(self, generation: Generation) -> None:
-        stored = self.records[generation.id]
-        if stored.version != generation.version - 1 or stored.terminal:
+        stored = self.records.get(generation.id)
+        if stored is None or stored.version != generation.version - 1 or stored.terminal:
             raise VersionConflictError(generation.id)
-        self.records[generation.id] = Generation.model_validate_json(generation.model_dump_json())
+        self.records[generation.id] = copied(generation)
         if self.history[generation.id][-1] != generation.status.value:
             self.history[generation.id].append(generation.status.value)
 
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
+        if cursor is not None and not is_generation_id(cursor):
+            raise InvalidRequestError("The cursor is not valid.", [FieldProblem("cursor", "is forged")])
         mine = sorted(
             (one for one in self.records.values() if one.tenant == tenant),
             key=lambda one: one.id,
@@ -77,19 +95,30 @@ class MemoryGenerations:
         return Page(page, page[-1].id if len(wanted) > limit else None)
 
 
+def copied(generation: Generation) -> Generation:
+    """What a store gives back: written down and read again."""
+    return Generation.model_validate_json(generation.model_dump_json())
+
+
 class MemoryImages:
     """The port `ImageStore`."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.types: dict[str, str] = {}
         self.facts: dict[str, Image] = {}
 
     def put(self, key: str, body: BinaryIO, image: Image) -> None:
-        self.objects[key] = body.read()
+        data = body.read()
+        if hashlib.sha256(data).hexdigest() != image.sha256 or len(data) != image.bytes:
+            raise ValueError("the bytes differ from their facts")
+        self.objects[key] = data
+        self.types[key] = image.content_type
         self.facts[key] = image
 
     def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
         self.objects[key] = data
+        self.types[key] = content_type
 
     @contextmanager
     def open(self, key: str) -> Iterator[Iterator[bytes]]:
@@ -172,3 +201,15 @@ class ScriptedTransport:
             raise ImageUnavailableError("the result link answered HTTP 404")
         data = self.links[url]
         yield Download(len(data), "image/png", iter([data[:100], data[100:]]))
+
+
+class KnownKeys:
+    """The port `ApiKeys`, with the tenant of each key."""
+
+    def __init__(self, tenants: Mapping[str, str]) -> None:
+        self.tenants = dict(tenants)
+        self.asked: list[str] = []
+
+    def tenant_of(self, key: str) -> str | None:
+        self.asked.append(key)
+        return self.tenants.get(key)

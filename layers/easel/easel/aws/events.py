@@ -24,7 +24,7 @@ class EventBridgeBus:
         """One event. PutEvents answers 200 with a count of failed entries, so the count is looked at."""
         entry = {
             "EventBusName": self._bus, "Source": SOURCE,
-            "DetailType": detail_type, "Detail": json.dumps(detail),
+            "DetailType": detail_type, "Detail": json.dumps(detail, ensure_ascii=False),
         }  # fmt: skip
         answer = self._client.put_events(Entries=[entry])
         if answer["FailedEntryCount"]:

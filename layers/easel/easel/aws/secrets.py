@@ -30,6 +30,11 @@ class SecretVendorKeys:
             raise SettingsError("the vendor keys' secret is not JSON") from None
         if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
             raise SettingsError("the vendor keys' secret must be a JSON object of strings")
-        self._cached = {name: key for name, key in keys.items() if key}
+        stripped = {name: key.strip() for name, key in keys.items()}
+        for name, key in stripped.items():
+            # urllib3 would refuse such a header with an error that quotes the key.
+            if not (key.isascii() and (key.isprintable() or not key)):
+                raise SettingsError(f"the vendor key of {name} has characters that no header may have")
+        self._cached = {name: key for name, key in stripped.items() if key}
         self._until = time.monotonic() + CACHE_SECONDS
         return self._cached

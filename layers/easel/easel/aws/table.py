@@ -31,6 +31,7 @@ class PlainDeserializer(TypeDeserializer):
 SERIALIZER, DESERIALIZER = TypeSerializer(), PlainDeserializer()
 IDEMPOTENCY_HOURS = 24  # published in the README, as draft-ietf-httpapi-idempotency-key-header-07 asks
 QUERIES_MAX = 10  # of one list call that filters; its cursor goes on from there
+SMALLEST_NUMBER = Decimal("1E-130")
 LIST_KEYS = ("pk", "sk", "list_pk", "list_sk")
 
 
@@ -47,7 +48,7 @@ def idempotency_key(tenant: str, key: str) -> dict[str, Any]:
 
 def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
     """The record as DynamoDB's attribute values."""
-    record = json.loads(generation.model_dump_json(exclude_defaults=True), parse_float=Decimal)
+    record = json.loads(generation.model_dump_json(exclude_defaults=True), parse_float=_number)
     record |= {"version": generation.version, "status": generation.status.value, "expires_at": expires_at}
     record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
     # A copy at the top, because filters cannot look inside a map that may lack the name.
@@ -187,6 +188,12 @@ class DynamoGenerations:
 
     def _expiry(self, generation: Generation) -> int:
         return int((generation.created_at + self._retention).timestamp())
+
+
+def _number(text: str) -> Decimal:
+    """A number as DynamoDB takes it: what is nearer to 0 than 1E-130 is 0."""
+    number = Decimal(text)
+    return number if abs(number) >= SMALLEST_NUMBER else Decimal(0)
 
 
 def _code(error: ClientError) -> str:

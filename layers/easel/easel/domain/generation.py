@@ -209,12 +209,15 @@ class Generation(Record):
         return self._attempt_moved(now, {Status.PROCESSING}, told)
 
     def finished(
-        self, now: datetime, results: tuple[ResultRef, ...], *,
+        self, now: datetime, results: tuple[ResultRef, ...], *, billed: Money,
         seed: int | None, actual_prompt: str | None, **told: Any,
     ) -> Self:  # fmt: skip
-        """The vendor delivered; the images are not kept yet."""
+        """The vendor delivered, and bills it; the images are not kept yet."""
         answered = self.current_attempt.answered_at or now
-        attempt = {"state": AttemptState.ACCEPTED, "results": results, "answered_at": answered, **told}
+        attempt = {
+            "state": AttemptState.ACCEPTED, "results": results, "answered_at": answered, "billed": billed,
+            **told,
+        }  # fmt: skip
         return self._attempt_moved(
             now, AT_THE_VENDOR, attempt, status=Status.PERSISTING,
             seed=self.request.seed if seed is None else seed, actual_prompt=actual_prompt,
@@ -224,7 +227,7 @@ class Generation(Record):
         """The vendor certainly did not take the job."""
         changes = {
             "state": AttemptState.REJECTED, "failure": failure, "answered_at": now, "ended_at": now,
-            "request_id": failure.request_id,
+            "request_id": self._request_id(failure),
         }  # fmt: skip
         return self._attempt_moved(now, {Status.SUBMITTING}, changes)
 
@@ -232,25 +235,25 @@ class Generation(Record):
         """Whether the vendor took the job cannot be told: it may be billed."""
         changes = {
             "state": AttemptState.UNKNOWN, "failure": failure, "ended_at": now,
-            "possibly_billed": self.current_attempt.quoted,
+            "possibly_billed": self.current_attempt.quoted, "request_id": self._request_id(failure),
         }  # fmt: skip
         return self._attempt_moved(now, {Status.SUBMITTING}, changes)
 
-    def attempt_failed(self, now: datetime, failure: Failure, **charges: Money | None) -> Self:
-        """The vendor took the job and did not deliver."""
+    def attempt_failed(
+        self, now: datetime, failure: Failure, charges: Mapping[str, Money], task_id: str | None = None
+    ) -> Self:
+        """The vendor took the job and did not deliver. `charges` are figures of the receipt, by name."""
         changes = {
-            "state": AttemptState.FAILED,
-            "failure": failure,
-            "ended_at": now,
-            "results": (),
-            **charges,
-        }
-        changes.setdefault("answered_at", self.current_attempt.answered_at or now)
+            "state": AttemptState.FAILED, "failure": failure, "ended_at": now, "results": (),
+            "answered_at": self.current_attempt.answered_at or now,
+            "task_id": task_id or self.current_attempt.task_id,
+            "request_id": self._request_id(failure), **charges,
+        }  # fmt: skip
         return self._attempt_moved(now, AT_THE_VENDOR, changes)
 
-    def kept(self, now: datetime, images: tuple[Image, ...], billed: Money) -> Self:
+    def kept(self, now: datetime, images: tuple[Image, ...]) -> Self:
         """The images are in the bucket, verified. Their links are forgotten: they are bearer secrets."""
-        changes = {"state": AttemptState.SUCCEEDED, "ended_at": now, "results": (), "billed": billed}
+        changes = {"state": AttemptState.SUCCEEDED, "ended_at": now, "results": ()}
         return self._attempt_moved(now, {Status.PERSISTING}, changes, images=images)
 
     def settled(self, now: datetime, status: Status, error: GenerationError | None) -> Self:
@@ -269,6 +272,10 @@ class Generation(Record):
         possibly = attempt.quoted if attempt.billed is None else None
         closed = attempt.having(state=state, ended_at=now, results=(), possibly_billed=possibly)
         return (*self.attempts[:-1], closed)
+
+    def _request_id(self, failure: Failure) -> str | None:
+        """The vendor's trace id of the attempt: of the ask, or else of the answer that failed it."""
+        return self.current_attempt.request_id or failure.request_id
 
     def _attempt_moved(
         self, now: datetime, within: Collection[Status], attempt: Mapping[str, Any], **changes: Any

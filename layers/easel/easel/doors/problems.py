@@ -6,10 +6,11 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import ValidationError
 
-from easel.domain.request import GenerationRequest
+from easel.domain.request import GenerationRequest, Lora
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError, RequestError
 
 CONTENT_TYPE = "application/problem+json"
+PROBLEMS_MAX, FIELD_CHARACTERS_MAX = 20, 100  # callers choose names and number of unknown fields
 LIMIT_KEYS = ("max_length", "min_length", "le", "ge", "lt", "gt")
 
 
@@ -50,18 +51,17 @@ def parse_request(body: str) -> GenerationRequest:
         faults = error.errors(include_url=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
         raise MalformedRequestError(f"The body is not JSON: {faults[0]['ctx']['error']}.")
-    problems = [_problem(fault) for fault in faults]
+    problems = [_problem(fault) for fault in faults[:PROBLEMS_MAX]]
     fields = ", ".join(dict.fromkeys(problem.field for problem in problems))
     raise InvalidRequestError(f"The request is not valid; see: {fields}.", problems)
 
 
 def _problem(fault: Any) -> FieldProblem:
-    field = ".".join(str(part) for part in fault["loc"]) or "body"
+    field = ".".join(str(part) for part in fault["loc"])[:FIELD_CHARACTERS_MAX] or "body"
     context = fault.get("ctx", {})
     if fault["type"] == "extra_forbidden":
-        return FieldProblem(
-            field, "is not a field of a request", allowed=tuple(GenerationRequest.model_fields)
-        )
+        what, owner = ("LoRA", Lora) if len(fault["loc"]) > 1 else ("request", GenerationRequest)
+        return FieldProblem(field, f"is not a field of a {what}", allowed=tuple(owner.model_fields))
     limits = [str(context[key]) for key in LIMIT_KEYS if key in context]
     message = fault["msg"].removeprefix("Value error, ")
     return FieldProblem(field, message, limit=limits[0] if limits else None)

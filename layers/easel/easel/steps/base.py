@@ -1,10 +1,11 @@
 """What the steps share: loading the record, and the answer to the workflow."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from math import ceil
 from typing import Literal
 
-from easel.catalogue import Endpoint
+from easel.catalogue import Endpoint, Route
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, Status
 from easel.domain.money import Money
@@ -45,17 +46,25 @@ def resume(generation: Generation) -> Next:
     return Next(generation.id, "settle")
 
 
-def failed_charges(endpoint: Endpoint, attempt: Attempt, answer: Failed) -> dict[str, Money | None]:
+def delivered_charge(route: Route, cost: Decimal | None, images: int) -> Money:
+    """What delivered images cost: by the vendor's word, else the catalogue's price of what came."""
+    return route.price.times(images) if cost is None else Money(amount=cost, currency=route.price.currency)
+
+
+def failed_charges(endpoint: Endpoint, attempt: Attempt, answer: Failed) -> dict[str, Money]:
     """What a task costs that the vendor took and did not deliver, by the vendor's word or its rule.
 
-    A success that cannot be understood is no failure in the vendor's books: it may be billed.
+    A success that cannot be understood is no failure in the vendor's books: it may be billed. Such an
+    answer has no word on what went wrong, which a failed task has, for whatever reason it failed.
     """
+    failure = answer.failure
+    wordless = failure.code is None and failure.message is None
+
     told = attempt.cost if answer.cost is None else answer.cost
     cost = attempt.quoted if told is None else Money(amount=told, currency=attempt.quoted.currency)
     if (
-        answer.failure.failure_class is FailureClass.VENDOR_CONTRACT
-        or endpoint.failed_task_cost == "unstated"
-    ):
+        failure.failure_class is FailureClass.VENDOR_CONTRACT and wordless
+    ) or endpoint.failed_task_cost == "unstated":
         return {"possibly_billed": cost}
     if endpoint.failed_task_cost == "free" or not cost.amount:
         return {}

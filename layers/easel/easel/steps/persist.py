@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from easel.catalogue import Catalogue, Endpoint, Route
+from easel.catalogue import Catalogue, Endpoint
 from easel.domain.generation import Generation, Image, ResultRef, Status
 from easel.domain.image_bytes import ImageFacts, ImageVerifier
-from easel.domain.money import Money
 from easel.errors import ImageInvalidError, ImageUnavailableError
 from easel.ports import Clock, GenerationStore, ImageStore, Transport
 from easel.steps.base import Next, load, resume
@@ -41,11 +40,11 @@ class Persister:
             return resume(generation)
         if generation.seconds_left(self.clock.now()) <= 0:
             return Next(generation_id, "settle")
-        route = self.catalogue.routes[attempt.route]
+        endpoint = self.catalogue.routes[attempt.route].endpoint
         kept = tuple(
-            self._keep(generation, number, ref, route.endpoint) for number, ref in enumerate(attempt.results)
+            self._keep(generation, number, ref, endpoint) for number, ref in enumerate(attempt.results)
         )
-        self.store.save(generation.kept(self.clock.now(), kept, billed(generation, route, len(kept))))
+        self.store.save(generation.kept(self.clock.now(), kept))
         return Next(generation_id, "settle")
 
     def _keep(self, generation: Generation, number: int, ref: ResultRef, endpoint: Endpoint) -> Image:
@@ -90,9 +89,3 @@ def spool_verified(chunks: Iterator[bytes], spool: BinaryIO) -> ImageFacts:
         verifier.feed(chunk)
         spool.write(chunk)
     return verifier.finish()
-
-
-def billed(generation: Generation, route: Route, images: int) -> Money:
-    """What the vendor said that it cost; where it says nothing, the catalogue's price of what came."""
-    cost = generation.current_attempt.cost
-    return route.price.times(images) if cost is None else Money(amount=cost, currency=route.price.currency)

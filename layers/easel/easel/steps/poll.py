@@ -39,7 +39,8 @@ class Poller:
                 asked_later = _retry_after(answer)
             if generation.status is not Status.PROCESSING or generation.current_attempt.ended_at:
                 break
-            gap = max(self._gap(generation), asked_later)
+            left = max(0.0, generation.seconds_left(self.clock.now()))
+            gap = min(max(self._gap(generation), asked_later), left)
             if self.clock.now().timestamp() + gap > leave_at:
                 return Next(generation_id, "wait", gap)
             self.clock.sleep(gap)
@@ -66,23 +67,14 @@ class Poller:
                 news = any(getattr(attempt, name) != value for name, value in told.items())
                 return generation.told(now, **told) if news else generation
             case Finished():
-                told_cost = generation.current_attempt.cost if answer.cost is None else answer.cost
-                return generation.finished(
-                    now,
-                    self.calls.stage(generation, answer),
-                    seed=answer.seed,
-                    actual_prompt=answer.actual_prompt,
-                    cost=told_cost,
-                    filtered=answer.filtered,
-                    blind_polls=0,
-                )
+                return self.calls.delivered(generation, self.calls.route_of(generation), answer, now)
             case Missing():
                 return self._blind(generation, answer.status, None)
             case Failed(failure=failure):
                 if (failure.http_status or 0) < 300:
                     endpoint = self.calls.route_of(generation).endpoint
                     charges = failed_charges(endpoint, generation.current_attempt, answer)
-                    return generation.attempt_failed(now, failure, **charges)
+                    return generation.attempt_failed(now, failure, charges)
                 return generation if failure.retryable else self._blind(generation, None, failure)
 
     def _blind(self, generation: Generation, word: str | None, failure: Failure | None) -> Generation:
@@ -93,8 +85,8 @@ class Poller:
         if blind < BLIND_POLLS_MAX:
             return told
         lost = failure or Failure.lost_task(word)
-        possibly = generation.current_attempt.quoted
-        return generation.attempt_failed(self.clock.now(), lost, possibly_billed=possibly)
+        charges = {"possibly_billed": generation.current_attempt.quoted}
+        return generation.attempt_failed(self.clock.now(), lost, charges)
 
     def _gap(self, generation: Generation) -> float:
         since = generation.current_attempt.asked_at

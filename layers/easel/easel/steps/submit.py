@@ -77,20 +77,10 @@ class Submitter:
                         cost=answer.cost,
                     )
                 )
-                return Next(generation.id, "wait", Pace(route.typical_seconds).first_wait())
+                left = max(0.0, generation.seconds_left(now))
+                return Next(generation.id, "wait", min(Pace(route.typical_seconds).first_wait(), left))
             case Finished():
-                self.store.save(
-                    generation.finished(
-                        now,
-                        self.calls.stage(generation, answer),
-                        seed=answer.seed,
-                        actual_prompt=answer.actual_prompt,
-                        task_id=answer.task_id,
-                        request_id=answer.request_id,
-                        cost=answer.cost,
-                        filtered=answer.filtered,
-                    )
-                )
+                self.store.save(self.calls.delivered(generation, route, answer, now))
                 return Next(generation.id, "persist")
             case Failed():
                 return self._failed(generation, route, answer)
@@ -106,7 +96,7 @@ class Submitter:
             return self._ended(generation.unknown(now, failure))
         # The vendor took the job and could not do it, or its success cannot be understood.
         charges = failed_charges(route.endpoint, generation.current_attempt, answer)
-        return self._ended(generation.attempt_failed(now, failure, **charges))
+        return self._ended(generation.attempt_failed(now, failure, charges, answer.task_id))
 
     def _not_sent(self, generation: Generation, error: NotSentError | SettingsError) -> Next:
         transient = isinstance(error, NotSentError)

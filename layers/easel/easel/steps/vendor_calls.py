@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from easel.catalogue import Catalogue, Endpoint, Route
 from easel.domain.ask import Ask
@@ -10,6 +11,7 @@ from easel.domain.generation import Generation, ResultRef
 from easel.domain.input_images import check_input_image
 from easel.errors import SettingsError
 from easel.ports import ImageStore, Transport, VendorKeys
+from easel.steps.base import delivered_charge
 from easel.vendors.base import Finished, InlineImage
 from easel.wire import HttpRequest, HttpResponse
 
@@ -54,7 +56,24 @@ class VendorCalls:
             inlined.append(image)
         return tuple(inlined)
 
-    def stage(self, generation: Generation, finished: Finished) -> tuple[ResultRef, ...]:
+    def delivered(self, generation: Generation, route: Route, answer: Finished, now: datetime) -> Generation:
+        """The generation with its results noted and billed, inline ones put into the bucket first."""
+        attempt = generation.current_attempt
+        cost = attempt.cost if answer.cost is None else answer.cost
+        return generation.finished(
+            now,
+            self._stage(generation, answer),
+            billed=delivered_charge(route, cost, len(answer.images)),
+            seed=answer.seed,
+            actual_prompt=answer.actual_prompt,
+            task_id=answer.task_id or attempt.task_id,
+            request_id=answer.request_id or attempt.request_id,
+            cost=cost,
+            filtered=answer.filtered,
+            blind_polls=0,
+        )
+
+    def _stage(self, generation: Generation, finished: Finished) -> tuple[ResultRef, ...]:
         """Results as references. Inline ones go to the bucket: they never travel through workflow state."""
         refs = []
         for number, image in enumerate(finished.images):

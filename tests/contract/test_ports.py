@@ -1,0 +1,481 @@
+"""What every store must do: the doubles in memory, and DynamoDB and S3 as moto plays them."""
+
+import base64
+import hashlib
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from easel.aws.images import S3Images
+from easel.aws.table import DynamoGenerations
+from easel.domain.capabilities import ParameterReport
+from easel.domain.failure import Failure, FailureClass
+from easel.domain.generation import (
+    TERMINAL,
+    Attempt,
+    AttemptState,
+    Generation,
+    GenerationError,
+    Image,
+    ResultRef,
+    Status,
+)
+from easel.domain.ids import new_generation_id
+from easel.domain.money import Money
+from easel.domain.request import GenerationRequest
+from easel.errors import (
+    AlreadyExistsError,
+    ImageUnavailableError,
+    InvalidRequestError,
+    VersionConflictError,
+)
+from easel.ports import Claim, GenerationStore, Idempotency, ImageStore
+from tests.fakes.memory import MemoryGenerations, MemoryImages
+from tests.fakes.pictures import picture
+from tests.template import RESOURCES
+
+NOW = datetime.now(UTC).replace(microsecond=123456)
+PRICE = Money.of("0.075", "USD")
+ERROR = GenerationError(code="c", message="m")
+REGION = "us-east-1"
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            environment.setenv(name, "test")
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        with mock_aws():
+            yield
+
+
+@pytest.fixture(scope="module")
+def dynamodb(aws: None) -> Any:
+    return boto3.client("dynamodb", region_name=REGION)
+
+
+@pytest.fixture(scope="module")
+def s3(aws: None) -> Any:
+    return boto3.client("s3", region_name=REGION)
+
+
+def make_table(client: Any) -> str:
+    """A table of its own for each test, as the template defines it."""
+    properties = RESOURCES["Table"]["Properties"]
+    keys = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    name = f"easel-table-{next(NUMBERS)}"
+    client.create_table(TableName=name, **{key: properties[key] for key in keys})
+    return name
+
+
+def make_store(kind: str, request: pytest.FixtureRequest) -> GenerationStore:
+    if kind == "memory":
+        return MemoryGenerations()
+    client = request.getfixturevalue("dynamodb")
+    return DynamoGenerations(client, make_table(client), 90)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> GenerationStore:
+    return make_store(request.param, request)
+
+
+def queued(tenant: str = "t", *, now: datetime = NOW, **fields: Any) -> Generation:
+    asked = GenerationRequest(**({"model": "m", "prompt": "p"} | fields))
+    return Generation.create(new_generation_id(now), tenant, asked, ("v/m",), PRICE, now)
+
+
+def intended(generation: Generation) -> Generation:
+    return generation.intend("v/m", "m", PRICE, ParameterReport(), NOW)
+
+
+def key(text: str = "k", fingerprint: str = "f") -> Idempotency:
+    return Idempotency(text, fingerprint)
+
+
+def test_created_record_is_read_back_as_it_was_written(store: GenerationStore) -> None:
+    made = queued()
+    store.create(made, None)
+    assert store.get(made.id) == made
+
+
+def test_unknown_record_is_none(store: GenerationStore) -> None:
+    assert store.get(new_generation_id(NOW)) is None
+
+
+def everything() -> Generation:
+    """A generation with every field of every part set to something that is easily lost."""
+    text = '\u4e2d\u6587 \U0001f308 \x01 "quoted" \\ \n'
+    asked = GenerationRequest(
+        model="m", prompt=text, negative_prompt="", size="16:9", n=6, seed=2**53 - 1, prompt_extend=False,
+        safety_filter=True, watermark=False, images=["https://example.com/" + "x" * 4000],
+        lora={"weights": "w", "scale": 0.1, "steps": 28, "guidance": 2.0, "go_fast": False},
+        output_format="png", guidance_scale=19.999999999999996, route=["a/b", "c/d"], strict=True,
+        on_unknown="resubmit", deadline_seconds=3600, metadata={text: text, "empty": ""},
+    )  # fmt: skip
+    failure = Failure(
+        failure_class=FailureClass.RATE_LIMIT, code="c", message=text, http_status=429, request_id="r",
+        retry_after_seconds=1.5, vendor_body=False,
+    )  # fmt: skip
+    attempt = Attempt(
+        number=1, route="a/b", model="m", state=AttemptState.REJECTED, quoted=PRICE, asked_at=NOW,
+        answered_at=NOW, ended_at=NOW, task_id="t", request_id="r", vendor_status=text, blind_polls=4,
+        cost=Decimal("0.10"), results=(ResultRef(url="https://x"), ResultRef(key="k")), filtered=2,
+        failure=failure, billed=Money.of("0.10", "USD"), possibly_billed=Money.of("91000", "credits"),
+        refunded=Money.of("0.0000001", "CNY"),
+    )  # fmt: skip
+    report = ParameterReport(
+        applied={"n": 6, "guidance_scale": 19.999999999999996, "watermark": False, "lora": {"scale": 0.1}},
+        mapped={"size": {"from": "16:9", "to": "1664*928"}},
+        dropped={"x": text},
+        truncated={"prompt": {"from": 900, "to": 800}},
+    )
+    image = Image(key="k", content_type="image/png", width=1, height=2, bytes=2**40, sha256="ab" * 32)
+    return queued(now=NOW).having(
+        request=asked, version=1, route="a/b", routes=("a/b", "c/d"), parameters=report, seed=2**64 - 1,
+        attempts=(attempt, attempt.having(number=2, state=AttemptState.ACCEPTED)), images=(image, image),
+        actual_prompt=text, ended_at=NOW, status=Status.FAILED, deadline_at=NOW + timedelta(hours=1),
+        error=GenerationError(code="c", message=text, vendor_code="1", vendor_message=text, retryable=True),
+    )  # fmt: skip
+
+
+def test_every_field_survives_the_store(store: GenerationStore) -> None:
+    full = everything()
+    fields = full.model_dump()
+    assert not [name for name, value in fields.items() if value is None], "a field that this test forgot"
+    store.create(full.having(version=0, status=Status.QUEUED), None)
+    store.save(full)
+    found = store.get(full.id)
+    assert found == full
+    assert found is not None
+    assert found.model_dump() == fields
+    assert found.request.guidance_scale == 19.999999999999996
+    assert found.attempts[0].cost == Decimal("0.10")
+    assert found.created_at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("scale", [0, 2, 1.0, 0.1, 1e-7, 1e-200, 5e-324])
+def test_every_number_that_a_request_may_hold_can_be_stored(store: GenerationStore, scale: float) -> None:
+    made = queued(lora={"weights": "w", "scale": scale})
+    store.create(made, None)
+    found = store.get(made.id)
+    assert found is not None
+    assert found.request.lora is not None
+    assert found.request.lora.scale == pytest.approx(scale, abs=1e-100)
+
+
+def test_record_that_exists_is_not_created_again(store: GenerationStore) -> None:
+    made = queued()
+    store.create(made, None)
+    with pytest.raises(AlreadyExistsError):
+        store.create(made.having(tenant="thief"), None)
+    assert store.get(made.id) == made
+
+
+def test_key_is_claimed_with_its_fingerprint(store: GenerationStore) -> None:
+    made = queued()
+    assert store.claim("t", "k") is None
+    store.create(made, key())
+    assert store.claim("t", "k") == Claim(made.id, "f")
+
+
+def test_claimed_key_lets_neither_record_nor_claim_be_written_again(store: GenerationStore) -> None:
+    first, second = queued(), queued()
+    store.create(first, key())
+    with pytest.raises(AlreadyExistsError):
+        store.create(second, key("k", "other"))
+    assert store.get(second.id) is None
+    assert store.claim("t", "k") == Claim(first.id, "f")
+
+
+def test_record_that_exists_does_not_claim_the_key_either(store: GenerationStore) -> None:
+    made = queued()
+    store.create(made, None)
+    with pytest.raises(AlreadyExistsError):
+        store.create(made, key())
+    assert store.claim("t", "k") is None
+
+
+def test_keys_of_two_tenants_do_not_meet(store: GenerationStore) -> None:
+    mine, theirs = queued("t"), queued("t2")
+    store.create(mine, key())
+    store.create(theirs, key())
+    assert store.claim("t", "k") == Claim(mine.id, "f")
+    assert store.claim("t2", "k") == Claim(theirs.id, "f")
+
+
+@pytest.mark.parametrize("text", ["k", "x" * 255, "\u00e9", "a\0b", "t#k", "#", " "])
+def test_key_of_any_words_is_claimed_as_itself(store: GenerationStore, text: str) -> None:
+    made = queued()
+    store.create(made, key(text))
+    assert store.claim("t", text) == Claim(made.id, "f")
+    assert store.claim("t", text + "x") is None
+
+
+def test_claim_holds_for_a_day_and_is_free_afterwards(store: GenerationStore) -> None:
+    held = queued(now=NOW - timedelta(hours=23))
+    store.create(held, key("held"))
+    assert store.claim("t", "held") == Claim(held.id, "f")
+    expired = queued(now=NOW - timedelta(hours=25))
+    store.create(expired, key("expired"))
+    assert store.claim("t", "expired") is None
+    fresh = queued()
+    store.create(fresh, key("expired", "new"))
+    assert store.claim("t", "expired") == Claim(fresh.id, "new")
+
+
+def test_moved_record_replaces_the_version_before_it(store: GenerationStore) -> None:
+    made = queued()
+    store.create(made, None)
+    moved = intended(made)
+    store.save(moved)
+    assert store.get(made.id) == moved
+
+
+def test_of_two_moves_of_the_same_version_the_second_is_refused(store: GenerationStore) -> None:
+    made = queued()
+    store.create(made, None)
+    store.save(intended(made))
+    other = made.settled(NOW, Status.CANCELED, ERROR)
+    with pytest.raises(VersionConflictError):
+        store.save(other)
+    assert store.get(made.id) == intended(made)
+
+
+def test_version_that_is_skipped_is_refused(store: GenerationStore) -> None:
+    made = queued()
+    store.create(made, None)
+    with pytest.raises(VersionConflictError):
+        store.save(intended(made).having(version=2))
+    assert store.get(made.id) == made
+
+
+def test_record_that_does_not_exist_cannot_be_moved(store: GenerationStore) -> None:
+    made = queued()
+    with pytest.raises(VersionConflictError):
+        store.save(intended(made))
+    assert store.get(made.id) is None
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+def test_ended_record_is_never_overwritten(store: GenerationStore, status: Status) -> None:
+    made = queued()
+    store.create(made, None)
+    ended = made.having(version=1, status=status, error=ERROR)
+    store.save(ended)
+    with pytest.raises(VersionConflictError):
+        store.save(ended.having(version=2, status=Status.PROCESSING))
+    with pytest.raises(VersionConflictError):
+        store.save(ended.having(version=2, status=Status.CANCELED))
+    assert store.get(made.id) == ended
+
+
+Filled = tuple[GenerationStore, list[Generation]]
+
+
+@pytest.fixture(scope="module", params=["memory", "dynamodb"])
+def filled(request: pytest.FixtureRequest) -> Filled:
+    """Many generations of tenant t, newest last: every third has failed, every other is of model m, and
+    the oldest one of all is of model rare. Read only."""
+    store = make_store(request.param, request)
+    made = [queued(now=NOW - timedelta(hours=1), model="rare")]
+    made += [queued(now=NOW + timedelta(seconds=n), model="m" if n % 2 else "other") for n in range(40)]
+    for number, one in enumerate(made):
+        store.create(one, None)
+        if number % 3 == 0:
+            made[number] = one.settled(NOW, Status.FAILED, ERROR)
+            store.save(made[number])
+    store.create(queued("somebody else"), None)
+    return store, made
+
+
+def pages(store: GenerationStore, limit: int, **filters: str | None) -> list[list[Generation]]:
+    asked = {"status": None, "model": None} | filters
+    found, cursor = [], None
+    for _ in range(100):
+        page = store.list("t", **asked, limit=limit, cursor=cursor)
+        found.append(list(page.generations))
+        cursor = page.cursor
+        if cursor is None:
+            return found
+    raise AssertionError("the list does not end")
+
+
+Wanted = Callable[[Generation], bool]
+FILTERS: list[tuple[dict[str, str | None], Wanted]] = [
+    ({}, lambda one: True),
+    ({"status": "failed"}, lambda one: one.status is Status.FAILED),
+    ({"status": "queued"}, lambda one: one.status is Status.QUEUED),
+    ({"model": "m"}, lambda one: one.request.model == "m"),
+    ({"model": "m", "status": "failed"}, lambda one: one.request.model == "m" and one.terminal),
+    ({"model": "nothing"}, lambda one: False),
+    ({"status": "expired"}, lambda one: False),
+]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 40, 41, 42, 100])
+def test_pages_together_are_the_whole_list_newest_first(filled: Filled, limit: int) -> None:
+    store, made = filled
+    found = pages(store, limit)
+    assert [one for page in found for one in page] == made[::-1]
+    assert all(len(page) == limit for page in found[:-1])
+
+
+@pytest.mark.parametrize(("filters", "wanted"), FILTERS)
+@pytest.mark.parametrize("limit", [2, 50])
+def test_filtered_pages_together_are_exactly_what_was_wanted(
+    filled: Filled, filters: dict[str, str | None], wanted: Wanted, limit: int
+) -> None:
+    store, made = filled
+    found = pages(store, limit, **filters)
+    assert [one for page in found for one in page] == [one for one in made[::-1] if wanted(one)]
+    assert all(len(page) <= limit for page in found)
+
+
+def test_rare_match_at_the_far_end_of_a_long_list_is_found(filled: Filled) -> None:
+    store, made = filled
+    assert [one for page in pages(store, 1, model="rare") for one in page] == [made[0]]
+
+
+def test_list_of_a_tenant_without_generations_is_empty(filled: Filled) -> None:
+    page = filled[0].list("nobody", status=None, model=None, limit=10, cursor=None)
+    assert (page.generations, page.cursor) == ((), None)
+
+
+def test_cursor_of_one_tenant_shows_nothing_of_it_to_another(store: GenerationStore) -> None:
+    theirs = queued("thief", now=NOW - timedelta(days=1))
+    for one in (queued(), queued(), theirs):
+        store.create(one, None)
+    cursor = store.list("t", status=None, model=None, limit=1, cursor=None).cursor
+    assert cursor is not None
+    page = store.list("thief", status=None, model=None, limit=10, cursor=cursor)
+    assert page.generations == (theirs,)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "gen_1", "\u00e9", "AAAA", "=", "Z2VuXzE", "a" * 5000])
+def test_forged_cursor_is_refused_by_its_name(store: GenerationStore, cursor: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        store.list("t", status=None, model=None, limit=1, cursor=cursor)
+    assert [problem.field for problem in caught.value.problems] == ["cursor"]
+
+
+def test_record_and_key_expire_by_the_tables_own_attribute(dynamodb: Any) -> None:
+    table = make_table(dynamodb)
+    DynamoGenerations(dynamodb, table, 90).create(queued(), key())
+    ttl = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
+    items = dynamodb.scan(TableName=table)["Items"]
+    expiries = sorted(int(item[ttl]["N"]) - int(NOW.timestamp()) for item in items)
+    assert expiries == [24 * 3600, 90 * 24 * 3600]
+
+
+def test_foreign_faults_of_the_table_are_not_mistaken_for_conflicts(dynamodb: Any) -> None:
+    lost = DynamoGenerations(dynamodb, "no-such-table", 90)
+    with pytest.raises(ClientError):
+        lost.create(queued(), None)
+    with pytest.raises(ClientError):
+        lost.save(intended(queued()))
+
+
+@dataclass
+class Bucket:
+    """A store of images, and a look into what it holds."""
+
+    images: ImageStore
+    holds: Callable[[], dict[str, bytes]]
+
+
+@pytest.fixture(params=["memory", "s3"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    if request.param == "memory":
+        memory = MemoryImages()
+        return Bucket(memory, lambda: memory.objects)
+    client = request.getfixturevalue("s3")
+    name = f"easel-images-{next(NUMBERS)}"
+    client.create_bucket(Bucket=name)
+
+    def holds() -> dict[str, bytes]:
+        listed = client.list_objects_v2(Bucket=name).get("Contents", [])
+        return {one["Key"]: client.get_object(Bucket=name, Key=one["Key"])["Body"].read() for one in listed}
+
+    return Bucket(S3Images(client, name), holds)
+
+
+def facts(data: bytes, **changes: Any) -> Image:
+    digest = hashlib.sha256(data).hexdigest()
+    image = Image(
+        key="images/g/0.png", content_type="image/png", width=64, height=48, bytes=len(data), sha256=digest
+    )
+    return image.having(**changes)
+
+
+def test_verified_image_is_kept_byte_for_byte(bucket: Bucket) -> None:
+    data = picture()
+    bucket.images.put("images/g/0.png", io.BytesIO(data), facts(data))
+    assert bucket.holds() == {"images/g/0.png": data}
+    with bucket.images.open("images/g/0.png") as chunks:
+        assert b"".join(chunks) == data
+    assert bucket.images.read("images/g/0.png") == data
+
+
+def test_image_kept_twice_is_one_object(bucket: Bucket) -> None:
+    data = picture()
+    for _ in range(2):
+        bucket.images.put("k", io.BytesIO(data), facts(data))
+    assert bucket.holds() == {"k": data}
+
+
+def test_bytes_for_a_later_step_are_read_back(bucket: Bucket) -> None:
+    bucket.images.put_bytes("incoming/g/1-0", b"\0" * 200_000, "application/octet-stream")
+    with bucket.images.open("incoming/g/1-0") as chunks:
+        sizes = [len(chunk) for chunk in chunks]
+    assert sum(sizes) == 200_000
+    assert max(sizes) <= 64 * 1024
+
+
+def test_key_without_an_object_is_an_unavailable_image(bucket: Bucket) -> None:
+    with pytest.raises(ImageUnavailableError), bucket.images.open("nothing") as chunks:
+        assert not list(chunks)
+    with pytest.raises(ImageUnavailableError):
+        bucket.images.read("nothing")
+
+
+def test_uri_names_bucket_and_key_and_its_prefix_leads_back_to_the_key(bucket: Bucket) -> None:
+    uri = bucket.images.uri("inputs/g/0")
+    assert uri.startswith("s3://")
+    assert uri.removeprefix(bucket.images.uri("")) == "inputs/g/0"
+
+
+def test_link_is_signed_and_names_the_object(bucket: Bucket) -> None:
+    link = bucket.images.signed_url("images/g/0.png")
+    assert link.startswith("https://")
+    assert "images/g/0.png" in link
+    assert "ignature=" in link
+
+
+def test_kept_object_carries_its_facts_and_the_hash_that_s3_checks(s3: Any) -> None:
+    s3.create_bucket(Bucket="easel-images")
+    data = picture()
+    sent: list[str] = []
+    s3.meta.events.register(
+        "before-send.s3.PutObject", lambda request, **_: sent.append(request.headers["x-amz-checksum-sha256"])
+    )
+    S3Images(s3, "easel-images").put("k", io.BytesIO(data), facts(data))
+    head = s3.head_object(Bucket="easel-images", Key="k")
+    assert head["ContentType"] == "image/png"
+    assert head["Metadata"] == {"sha256": facts(data).sha256, "width": "64", "height": "48"}
+    assert [base64.b64decode(one).hex() for one in map(as_text, sent)] == [facts(data).sha256]
+
+
+def as_text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,85 @@
+"""The event bus and the state machine, as AWS's clients are called."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from easel.aws.clients import CONFIG
+from easel.aws.events import EventBridgeBus, EventNotTakenError
+from easel.aws.workflow import StepFunctionsWorkflow
+
+
+class Bus:
+    """A client of EventBridge."""
+
+    def __init__(self, failed: int = 0) -> None:
+        self.failed = failed
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        self.entries += Entries
+        return {"FailedEntryCount": self.failed, "Entries": [{"ErrorCode": "ThrottlingException"}]}
+
+
+def test_event_goes_to_the_bus_from_easel_with_its_detail() -> None:
+    bus = Bus()
+    EventBridgeBus(bus, "easel-dev").publish("Image Generation Succeeded", {"id": "gen_1", "p": "\u4e2d"})
+    (entry,) = bus.entries
+    assert (entry["EventBusName"], entry["Source"]) == ("easel-dev", "easel")
+    assert entry["DetailType"] == "Image Generation Succeeded"
+    assert json.loads(entry["Detail"]) == {"id": "gen_1", "p": "\u4e2d"}
+
+
+def test_detail_takes_no_more_bytes_than_its_text() -> None:
+    bus = Bus()
+    EventBridgeBus(bus, "b").publish("t", {"p": "\U0001f308" * 1000})
+    assert len(bus.entries[0]["Detail"].encode()) < 4100, (
+        "an escaped one takes twelve bytes, and 256 KB is all"
+    )
+
+
+def test_event_that_the_bus_did_not_take_is_an_error_although_the_call_succeeded() -> None:
+    with pytest.raises(EventNotTakenError, match="ThrottlingException"):
+        EventBridgeBus(Bus(failed=1), "b").publish("t", {})
+
+
+class Machine:
+    """A client of Step Functions."""
+
+    def __init__(self, code: str | None = None) -> None:
+        self.code = code
+        self.started: list[dict[str, str]] = []
+
+    def start_execution(self, **asked: str) -> None:
+        self.started.append(asked)
+        if self.code:
+            raise ClientError({"Error": {"Code": self.code, "Message": "m"}}, "StartExecution")
+
+
+def test_execution_is_named_by_the_generation_and_carries_its_id_alone() -> None:
+    machine = Machine()
+    StepFunctionsWorkflow(machine, "arn").start("gen_1")
+    (asked,) = machine.started
+    assert (asked["stateMachineArn"], asked["name"]) == ("arn", "gen_1")
+    assert json.loads(asked["input"]) == {"id": "gen_1"}
+
+
+def test_starting_again_is_harmless() -> None:
+    machine = Machine("ExecutionAlreadyExists")
+    StepFunctionsWorkflow(machine, "arn").start("gen_1")
+    assert len(machine.started) == 1
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist", "ThrottlingException"])
+def test_any_other_refusal_is_an_error(code: str) -> None:
+    with pytest.raises(ClientError, match=code):
+        StepFunctionsWorkflow(Machine(code), "arn").start("gen_1")
+
+
+def test_aws_calls_have_time_outs_and_bounded_retries() -> None:
+    settings: Any = CONFIG
+    assert 0 < settings.connect_timeout <= 5
+    assert 0 < settings.read_timeout <= 15
+    assert settings.retries["total_max_attempts"] <= 5

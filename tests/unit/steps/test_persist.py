@@ -1,0 +1,339 @@
+"""Persist: keeps whole, verified images and nothing else, from the addresses that a vendor may name."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from easel.domain.generation import AttemptState, Generation, Status
+from easel.domain.money import Money
+from easel.errors import (
+    AddressRefusedError,
+    AnswerLostError,
+    EaselError,
+    ImageInvalidError,
+    ImageUnavailableError,
+)
+from easel.steps import persist
+from easel.steps.base import Next
+from easel.transport import HttpTransport
+from tests.fakes.http_server import Exchange, LocalServer
+from tests.fakes.internet import Internet
+from tests.fakes.pictures import FORMATS, content_type, picture
+from tests.fakes.scene import Scene
+from tests.unit.steps.vendor_words import (
+    ASYNC,
+    INLINE,
+    LINK,
+    PIXELDOJO,
+    aiml_inline,
+    mule_completed,
+    mule_submitted,
+    mule_task,
+    pixeldojo_job,
+)
+
+HOST = "mule-router-assets.muleusercontent.com"
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
+
+
+def finished(scene: Scene) -> Generation:
+    """A generation whose vendor has delivered."""
+    made = scene.create(**ASYNC)
+    assert scene.submitter.submit(made.id).next == "persist"
+    return made
+
+
+def with_links(links: dict[str, bytes]) -> tuple[Scene, Generation]:
+    scene = Scene(mule_completed(*links), links=links)
+    return scene, finished(scene)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_image_is_kept_byte_for_byte_with_its_facts(kind: str) -> None:
+    data = picture(kind)
+    scene, made = with_links({LINK: data})
+    assert scene.persister.persist(made.id) == Next(made.id, "settle")
+    (image,) = scene.now(made).images
+    assert image.key == f"images/{made.id}/0.{EXTENSIONS[content_type(kind)]}"
+    assert (image.width, image.height, image.bytes) == (64, 48, len(data))
+    assert image.content_type == content_type(kind)
+    assert image.sha256 == hashlib.sha256(data).hexdigest()
+    assert scene.images.objects == {image.key: data}
+
+
+def test_type_is_told_by_the_bytes_and_not_by_the_link() -> None:
+    scene, made = with_links({LINK: picture("jpeg")})
+    scene.persister.persist(made.id)
+    assert scene.now(made).images[0].content_type == "image/jpeg"
+
+
+def test_several_images_are_kept_in_the_vendors_order() -> None:
+    links = {f"{LINK}{number}": picture("png", 10 + number, 10) for number in range(4)}
+    scene, made = with_links(links)
+    scene.persister.persist(made.id)
+    assert [image.width for image in scene.now(made).images] == [10, 11, 12, 13]
+    assert [image.key[-5:] for image in scene.now(made).images] == ["0.png", "1.png", "2.png", "3.png"]
+
+
+def test_attempt_succeeds_is_billed_and_forgets_the_links() -> None:
+    scene, made = with_links({LINK: picture(), LINK + "2": picture()})
+    scene.persister.persist(made.id)
+    attempt = scene.attempt(made)
+    assert attempt.state is AttemptState.SUCCEEDED
+    assert attempt.billed == Money.of("0.150", "USD"), "two images came"
+    assert attempt.possibly_billed is None
+    assert "PLANTED-LINK" not in scene.now(made).model_dump_json()
+
+
+def test_price_that_the_vendor_told_is_billed_and_not_the_catalogues() -> None:
+    link = "https://temp.pixeldojo.ai/a.png"
+    done = pixeldojo_job("completed", output={"images": [link]}, creditCost=1.5)
+    scene = Scene(done, links={link: picture()})
+    made = scene.create(**PIXELDOJO)
+    scene.submitter.submit(made.id)
+    scene.persister.persist(made.id)
+    assert scene.attempt(made).billed == Money.of("1.5", "credits")
+
+
+def test_inline_results_are_verified_and_kept_like_links() -> None:
+    pictures = [picture("jpeg"), picture("png", 5, 4)]
+    scene = Scene(aiml_inline(*pictures))
+    made = scene.create(**INLINE, n=2)
+    scene.submitter.submit(made.id)
+    assert scene.persister.persist(made.id).next == "settle"
+    images = scene.now(made).images
+    assert [scene.images.objects[image.key] for image in images] == pictures
+    assert [image.content_type for image in images] == ["image/jpeg", "image/png"]
+
+
+def test_inline_result_that_is_no_image_is_not_kept() -> None:
+    scene = Scene(aiml_inline(b"\x89PNG\r\n\x1a\n"))
+    made = scene.create(**INLINE)
+    scene.submitter.submit(made.id)
+    with pytest.raises(ImageInvalidError):
+        scene.persister.persist(made.id)
+    assert not [key for key in scene.images.objects if key.startswith("images/")]
+
+
+def nothing_is_kept(scene: Scene, made: Generation) -> bool:
+    now = scene.now(made)
+    return scene.images.objects == {} and now.images == () and now.status is Status.PERSISTING
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<html><body>This link has expired</body></html>",
+        b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+        picture()[:-1],
+        picture()[: len(picture()) // 2],
+        picture() + b"<script>",
+        bytes([picture()[0] ^ 1]) + picture()[1:],
+    ],
+    ids=["nothing", "html", "xml", "one byte short", "half", "trailing", "corrupted"],
+)
+def test_body_that_is_no_whole_image_keeps_nothing_and_may_be_fetched_again(data: bytes) -> None:
+    scene, made = with_links({LINK: data})
+    with pytest.raises(ImageInvalidError):
+        scene.persister.persist(made.id)
+    assert nothing_is_kept(scene, made)
+    scene.script.links[LINK] = picture()
+    assert scene.persister.persist(made.id).next == "settle"
+    assert len(scene.now(made).images) == 1
+
+
+def test_one_broken_image_of_several_keeps_the_record_unmoved() -> None:
+    scene, made = with_links({LINK: picture(), LINK + "2": picture()[:-1]})
+    with pytest.raises(ImageInvalidError):
+        scene.persister.persist(made.id)
+    assert scene.now(made).status is Status.PERSISTING
+    assert scene.now(made).images == ()
+
+
+def test_link_that_is_gone_is_an_unavailable_image() -> None:
+    scene, made = with_links({LINK: picture()})
+    scene.script.links.clear()
+    with pytest.raises(ImageUnavailableError):
+        scene.persister.persist(made.id)
+    assert nothing_is_kept(scene, made)
+
+
+def test_oversized_body_is_refused_by_its_announced_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = picture("png", 200, 200)
+    monkeypatch.setattr(persist, "RESULT_BYTES_MAX", len(data) - 1)
+    scene, made = with_links({LINK: data})
+    with pytest.raises(ImageInvalidError, match="announces"):
+        scene.persister.persist(made.id)
+    assert nothing_is_kept(scene, made)
+
+
+def test_oversized_body_that_announces_nothing_is_refused_while_it_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(persist, "RESULT_BYTES_MAX", 1000)
+    spool = io.BytesIO()
+    with pytest.raises(ImageInvalidError, match="larger than"):
+        persist.spool_verified(iter([picture("png", 200, 200)]), spool)
+    assert spool.getvalue() == b""
+
+
+def test_run_twice_it_changes_nothing_and_fetches_nothing() -> None:
+    scene, made = with_links({LINK: picture()})
+    scene.persister.persist(made.id)
+    recorded, kept = scene.now(made), dict(scene.images.objects)
+    scene.script.links.clear()
+    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.now(made) == recorded
+    assert scene.images.objects == kept
+
+
+def test_run_that_died_before_the_record_was_written_is_made_up_for() -> None:
+    scene, made = with_links({LINK: picture()})
+    save = scene.store.save
+    scene.store.save = dies  # type: ignore[assignment, method-assign]
+    with pytest.raises(ConnectionError):
+        scene.persister.persist(made.id)
+    scene.store.save = save  # type: ignore[method-assign]
+    assert scene.persister.persist(made.id).next == "settle"
+    assert len(scene.images.objects) == 1
+    assert len(scene.now(made).images) == 1
+
+
+def dies(_: Generation) -> None:
+    raise ConnectionError("the process ended")
+
+
+def test_nothing_is_fetched_after_the_deadline() -> None:
+    scene, made = with_links({LINK: picture()})
+    scene.clock.sleep(600)
+    assert scene.persister.persist(made.id) == Next(made.id, "settle")
+    assert nothing_is_kept(scene, made)
+
+
+def test_generation_that_is_not_finished_is_sent_back_to_waiting() -> None:
+    scene = Scene(mule_submitted(), mule_task("running"))
+    made = scene.create()
+    scene.submitter.submit(made.id)
+    assert scene.persister.persist(made.id).next == "wait"
+
+
+# From here on the real transport fetches, over real sockets.
+
+Fetch = Callable[..., tuple[Scene, Generation]]
+
+
+@pytest.fixture
+def net(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Internet]:
+    def respond(exchange: Exchange) -> None:
+        exchange.reply(200, picture(), {"Content-Type": "text/html"})
+
+    made = Internet(monkeypatch, tmp_path, [HOST, "mirror.example"], respond)
+    yield made
+    made.stop()
+
+
+class Split:
+    """Vendors speak by a script; results come over the real transport."""
+
+    def __init__(self, scene: Scene, trusted: tuple[str, ...] = ()) -> None:
+        self.send = scene.script.send
+        self.download = HttpTransport(trusted).download
+
+
+def linked_to(
+    url: str, trusted: tuple[str, ...] = (), extra: tuple[str, ...] = ()
+) -> tuple[Scene, Generation]:
+    vendor = Scene(mule_completed(url))
+    scene = Scene(transport=Split(vendor, trusted), extra_hosts=extra)
+    return scene, finished(scene)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_link_on_the_vendors_list_is_fetched_over_https_even_if_it_says_http(
+    net: Internet, scheme: str
+) -> None:
+    scene, made = linked_to(f"{scheme}://{HOST}/result_00.png?sig=1")
+    assert scene.persister.persist(made.id).next == "settle"
+    assert net.opened == [(HOST, 443)]
+    assert net.secure.asked[0].path == "/result_00.png?sig=1"
+    assert list(scene.images.objects.values()) == [picture()]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/result.png",
+        "http://169.254.169.254/latest/meta-data/iam/",
+        "http://127.0.0.1:8080/",
+        f"https://{HOST}:8443/result.png",
+        f"https://user@{HOST}/result.png",
+        "https://temp.pixeldojo.ai/result.png",
+    ],
+)
+def test_link_to_a_foreign_host_is_refused_before_anything_is_opened(net: Internet, url: str) -> None:
+    scene, made = linked_to(url)
+    with pytest.raises(AddressRefusedError):
+        scene.persister.persist(made.id)
+    assert net.opened == []
+    assert nothing_is_kept(scene, made)
+
+
+def test_further_host_of_the_deployment_is_taken(net: Internet) -> None:
+    scene, made = linked_to("https://mirror.example/a.png", extra=("mirror.example",))
+    assert scene.persister.persist(made.id).next == "settle"
+    assert net.opened == [("mirror.example", 443)]
+
+
+def truncated(exchange: Exchange) -> None:
+    exchange.head(200, {"Content-Length": str(len(picture()))})
+    exchange.send(picture()[:-10])
+    exchange.close()
+
+
+def html(exchange: Exchange) -> None:
+    exchange.reply(200, b"<html>expired</html>", {"Content-Type": "image/png"})
+
+
+def gone(exchange: Exchange) -> None:
+    exchange.reply(403, b"<Error/>")
+
+
+def huge(exchange: Exchange) -> None:
+    exchange.head(200, {"Content-Length": str(10**12)})
+    exchange.send(picture())
+
+
+def short_but_whole(exchange: Exchange) -> None:
+    exchange.head(200, {"Content-Length": str(len(picture()) + 1)})
+    exchange.send(picture())
+    exchange.close()
+
+
+@pytest.mark.parametrize(
+    ("respond", "error"),
+    [
+        (truncated, AnswerLostError),
+        (short_but_whole, AnswerLostError),
+        (html, ImageInvalidError),
+        (gone, ImageUnavailableError),
+        (huge, ImageInvalidError),
+    ],
+)
+def test_broken_download_keeps_nothing_and_is_fetched_once_a_run(
+    respond: Callable[[Exchange], None], error: type[EaselError]
+) -> None:
+    server = LocalServer(respond)
+    try:
+        scene, made = linked_to(f"{server.url}/a.png", trusted=(server.host,))
+        with pytest.raises(error):
+            scene.persister.persist(made.id)
+        assert nothing_is_kept(scene, made)
+        assert len(server.asked) == 1
+        server.respond = lambda exchange: exchange.reply(200, picture())
+        assert scene.persister.persist(made.id).next == "settle"
+    finally:
+        server.stop()

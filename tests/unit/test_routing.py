@@ -1,0 +1,164 @@
+"""Which routes serve a request, in which order, and how a refusal reads."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pytest
+
+from easel.catalogue import CATALOGUE
+from easel.domain.request import GenerationRequest
+from easel.errors import InvalidRequestError
+from easel.routing import Choice, choose
+
+EVERYWHERE = tuple(CATALOGUE.endpoints)
+LINK = "https://example.com/a.png"
+
+
+def request(**fields: Any) -> GenerationRequest:
+    return GenerationRequest(**({"model": "qwen-image-max", "prompt": "p"} | fields))
+
+
+def names(choices: tuple[Choice, ...]) -> list[str]:
+    return [choice.route.name for choice in choices]
+
+
+def chosen(configured: Collection[str] = EVERYWHERE, **fields: Any) -> list[str]:
+    return names(choose(request(**fields), CATALOGUE, configured))
+
+
+def refusal(configured: Collection[str] = EVERYWHERE, **fields: Any) -> InvalidRequestError:
+    with pytest.raises(InvalidRequestError) as caught:
+        choose(request(**fields), CATALOGUE, configured)
+    assert caught.value.problems
+    return caught.value
+
+
+def test_every_route_of_the_model_is_chosen_where_nothing_rules_one_out() -> None:
+    assert chosen() == [
+        "mulerouter/qwen-image-max",
+        "pixeldojo/qwen-image-max",
+        "dashscope-intl/qwen-image-max",
+        "dashscope-cn/qwen-image-max",
+    ]
+
+
+def test_routes_without_a_key_are_left_out() -> None:
+    assert chosen(["pixeldojo", "aimlapi"]) == ["pixeldojo/qwen-image-max"]
+
+
+def test_refusal_names_the_keys_that_are_missing_where_no_route_is_ready() -> None:
+    error = refusal(["aimlapi"])
+    assert error.problems[0].field == "route"
+    for endpoint in ("dashscope-cn", "dashscope-intl", "mulerouter", "pixeldojo"):
+        assert endpoint in error.problems[0].message
+
+
+def test_route_that_honours_more_of_the_request_is_preferred() -> None:
+    assert chosen(watermark=True)[0] == "pixeldojo/qwen-image-max"
+    assert chosen(safety_filter=True)[0] == "mulerouter/qwen-image-max"
+    assert chosen(model="qwen-image", prompt="x" * 900)[0] == "aimlapi/qwen-image"
+
+
+def test_strict_leaves_only_routes_that_honour_everything() -> None:
+    assert chosen(strict=True, safety_filter=True) == ["mulerouter/qwen-image-max"]
+    assert chosen(strict=True, model="qwen-image", prompt="x" * 900) == ["aimlapi/qwen-image"]
+
+
+def test_callers_own_order_of_routes_is_kept() -> None:
+    routes = ["dashscope-cn/qwen-image-max", "mulerouter/qwen-image-max"]
+    assert chosen(route=routes, safety_filter=True) == routes
+
+
+def test_route_named_twice_is_tried_once() -> None:
+    assert chosen(route=["mulerouter/qwen-image-max"] * 3) == ["mulerouter/qwen-image-max"]
+
+
+def test_dated_snapshot_goes_to_the_routes_that_have_it_under_its_own_name() -> None:
+    choices = choose(request(model="qwen-image-max-2025-12-30"), CATALOGUE, EVERYWHERE)
+    assert names(choices) == [
+        "pixeldojo/qwen-image-max",
+        "dashscope-intl/qwen-image-max",
+        "dashscope-cn/qwen-image-max",
+    ]
+    assert {choice.fit.ask.model for choice in choices} == {"qwen-image-max-2025-12-30"}
+
+
+@pytest.mark.parametrize("model", ["qwen-image-max", "qwen-image", "qwen-image-lora"])
+def test_request_with_a_lora_goes_to_lora_routes_only_whichever_model_it_names(model: str) -> None:
+    (choice,) = choose(request(model=model, lora={"weights": "owner/name"}), CATALOGUE, EVERYWHERE)
+    assert choice.route.name == "pixeldojo/qwen-image-lora"
+    assert choice.fit.ask.model == "qwen-image-max"
+
+
+def test_lora_model_without_a_lora_is_refused() -> None:
+    assert {problem.field for problem in refusal(model="qwen-image-lora").problems} == {"lora"}
+
+
+def test_unknown_model_is_refused_with_the_models_there_are() -> None:
+    (problem,) = refusal(model="qwen-image-mx").problems
+    assert problem.field == "model"
+    assert problem.allowed == CATALOGUE.models
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "nobody/qwen-image-max",
+        "mulerouter/qwen-image-edit-max",
+        "mulerouter",
+        "",
+        "MULEROUTER/qwen-image-max",
+    ],
+)
+def test_route_that_does_not_serve_the_model_is_refused_with_those_that_do(route: str) -> None:
+    (problem,) = refusal(route=[route]).problems
+    assert problem.field == "route"
+    assert problem.allowed == tuple(chosen())
+
+
+def test_named_route_without_a_key_is_refused_rather_than_skipped() -> None:
+    error = refusal(["mulerouter"], route=["mulerouter/qwen-image-max", "pixeldojo/qwen-image-max"])
+    assert "pixeldojo" in error.problems[0].message
+    assert "mulerouter" not in error.problems[0].message
+
+
+def test_named_route_that_cannot_do_what_is_asked_is_refused_rather_than_skipped() -> None:
+    error = refusal(route=["mulerouter/qwen-image-max", "pixeldojo/qwen-image-max"], size="21:9")
+    assert {problem.field for problem in error.problems} == {"size"}
+    assert len(error.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"size": "21:9"}, "size"),
+        ({"size": "1000*1000"}, "size"),
+        ({"n": 2}, "n"),
+        ({"seed": 2147483648}, "seed"),
+        ({"images": [LINK]}, "images"),
+        ({"model": "qwen-image-edit-max"}, "images"),
+        ({"model": "qwen-image", "strict": True, "prompt": "x" * 900, "watermark": True}, "watermark"),
+    ],
+)
+def test_refusal_tells_for_each_route_what_it_would_have_taken(fields: dict[str, Any], field: str) -> None:
+    error = refusal(**fields)
+    about = [problem for problem in error.problems if problem.field == field]
+    assert about
+    for problem in about:
+        route, _, what = problem.message.partition(": ")
+        assert route in CATALOGUE.routes
+        assert what
+
+
+def test_route_with_the_wanted_number_of_images_is_found() -> None:
+    assert chosen(model="qwen-image", n=4) == ["aimlapi/qwen-image"]
+    assert chosen(model="qwen-image-edit-max", images=[LINK], n=6) == [
+        "mulerouter/qwen-image-edit-max",
+        "dashscope-intl/qwen-image-edit-max",
+        "dashscope-cn/qwen-image-edit-max",
+    ]
+
+
+def test_same_request_always_chooses_the_same() -> None:
+    one = choose(request(watermark=True, size="16:9"), CATALOGUE, EVERYWHERE)
+    assert one == choose(request(watermark=True, size="16:9"), CATALOGUE, EVERYWHERE)
