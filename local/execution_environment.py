@@ -1,0 +1,272 @@
+"""One Lambda execution environment: a process with AWS's runtime client, and the Runtime API that it asks.
+
+The Runtime API is AWS's published one (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, 2025):
+GET invocation/next, POST invocation/ID/response, invocation/ID/error and init/error. Every process has a
+server of its own, since the client takes a host and port without a path.
+"""
+
+import collections
+import contextlib
+import http.server
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+LEASH = Path(__file__).with_name("leash.py")
+# AWS allows 10 s; here several start at once on few cores.
+INIT_TIMEOUT_SECONDS = 60.0
+PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024  # AWS's limit of a synchronous answer
+LOG_LINES_KEPT = 200
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """A deployed function as its processes need it.
+
+    `python_path` holds the folders in the order of the deployed layout: package, layers, runtime client.
+    """
+
+    name: str
+    arn: str
+    handler: str
+    runtime: str
+    timeout_seconds: float
+    memory_megabytes: int
+    variables: Mapping[str, str]
+    python_path: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an invocation gave: the payload (JSON), whether it is an error, the lines written."""
+
+    payload: bytes
+    is_error: bool
+    log: str = ""
+
+
+def error_answer(error_type: str, message: str) -> Answer:
+    """Return an error in Lambda's shape; Retry and Catch of a state machine go by `errorType`."""
+    body = json.dumps({"errorType": error_type, "errorMessage": message})
+    return Answer(body.encode(), is_error=True)
+
+
+class ExecutionEnvironment:
+    """Starts the process at once; answers one invocation at a time."""
+
+    def __init__(
+        self, spec: FunctionSpec, credentials: Mapping[str, str], sink: Callable[[str], None]
+    ) -> None:
+        """Start. `credentials` are the role's AWS_... variables; `sink` gets each line written."""
+        self.spec = spec
+        self.idle_since = time.monotonic()
+        self._sink = sink
+        self._log: collections.deque[str] = collections.deque(maxlen=LOG_LINES_KEPT)
+        self._work: queue.SimpleQueue[tuple[str, bytes, float] | None] = queue.SimpleQueue()
+        self._stopped = False
+        self._request_id = ""
+        self._pending: Future[Answer] = Future()  # of the init phase first, then of each invocation
+        self._lock = threading.Lock()
+        self._server = _RuntimeApiServer(self)
+        self._process = self._start(credentials)
+        threading.Thread(target=self._server.serve_forever, name="runtime-api", daemon=True).start()
+        threading.Thread(target=self._follow_output, name="function-output", daemon=True).start()
+
+    def _start(self, credentials: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        task_root = self.spec.python_path[0]
+        variables = {
+            "PATH": os.environ.get("PATH", ""),
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            **({"SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in os.environ else {}),
+            **self.spec.variables,
+            **credentials,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.spec.runtime}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.spec.memory_megabytes),
+            "AWS_LAMBDA_FUNCTION_NAME": self.spec.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.spec.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": uuid.uuid4().hex,
+            "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._server.server_address[1]}",
+            "LAMBDA_TASK_ROOT": str(task_root),
+            "PYTHONPATH": os.pathsep.join(str(folder) for folder in self.spec.python_path),
+            "_HANDLER": self.spec.handler,
+        }
+        # -S and -s: no site-packages of this machine; -P: not the folder of leash.py either.
+        interpreter = getattr(sys, "_base_executable", sys.executable)
+        return subprocess.Popen(
+            [interpreter, "-S", "-s", "-P", "-u", str(LEASH), "awslambdaric", self.spec.handler],
+            cwd=task_root,
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs and can take work."""
+        return not self._stopped and self._process.poll() is None
+
+    def wait_until_ready(self) -> Answer | None:
+        """Wait for the end of the init phase; return its error, or None when the function is ready."""
+        try:
+            answer = self._pending.result(INIT_TIMEOUT_SECONDS)
+        except TimeoutError:
+            self.stop()
+            return error_answer(
+                "Sandbox.Timedout", f"init took longer than {INIT_TIMEOUT_SECONDS:.0f} seconds"
+            )
+        return answer if answer.is_error else None
+
+    def invoke(self, request_id: str, payload: bytes) -> Answer:
+        """Give the event to the function and wait for its answer, at most the function's time-out."""
+        limit = self.spec.timeout_seconds
+        with self._lock:
+            self._log.clear()
+            self._request_id = request_id
+            self._pending = Future()
+        if not self.alive:  # it died while idle, so that nothing else will report it
+            self._report_exit()
+        self._work.put((request_id, payload, time.time() + limit))
+        try:
+            answer = self._pending.result(limit)
+        except TimeoutError:
+            self.stop()
+            answer = error_answer(
+                "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {limit:.2f} seconds"
+            )
+        self.idle_since = time.monotonic()
+        return Answer(answer.payload, answer.is_error, "\n".join(self._log))
+
+    def stop(self) -> None:
+        """End the process and its server at once; harmless when repeated."""
+        self._stopped = True
+        self._process.kill()
+        self._work.put(None)
+
+    def next_invocation(self) -> tuple[str, bytes, float] | None:
+        """Block until there is work for the runtime client; None ends it. The init phase is over by then."""
+        if not self._request_id:
+            self._settle(Answer(b"null", is_error=False))
+        return self._work.get()
+
+    def take_answer(self, request_id: str, payload: bytes, is_error: bool) -> bool:
+        """Take what the runtime client posted; False when it is not for the invocation under way."""
+        if request_id != (self._request_id or "init"):
+            return False
+        if len(payload) > PAYLOAD_LIMIT_BYTES:
+            message = (
+                f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_LIMIT_BYTES} bytes)."
+            )
+            self._settle(error_answer("Function.ResponseSizeTooLarge", message))
+        else:
+            self._settle(Answer(payload, is_error))
+        return True
+
+    def _settle(self, answer: Answer) -> None:
+        with self._lock:
+            if not self._pending.done():
+                self._pending.set_result(answer)
+
+    def _report_exit(self) -> None:
+        status = self._process.returncode
+        self._settle(error_answer("Runtime.ExitError", f"Runtime exited with error: exit status {status}"))
+
+    def _follow_output(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            self._log.append(text)
+            self._sink(text)
+        self._process.wait()
+        self._report_exit()
+        self._work.put(None)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _RuntimeApiServer(http.server.ThreadingHTTPServer):
+    """The Runtime API of one environment, on a free loopback port."""
+
+    daemon_threads = True
+
+    def __init__(self, environment: ExecutionEnvironment) -> None:
+        super().__init__(("127.0.0.1", 0), _RuntimeApiHandler)
+        self.environment = environment
+
+
+class _RuntimeApiHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _RuntimeApiServer
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the name is the library's)
+        """Write nothing: the emulator logs the invocation."""
+
+    def handle(self) -> None:
+        # The client's process was ended, at a time-out for instance; its environment reports that.
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
+    def do_GET(self) -> None:
+        """Answer invocation/next, as soon as there is one."""
+        work = self.server.environment.next_invocation()
+        if work is None:
+            self.close_connection = True
+            return
+        request_id, payload, deadline = work
+        self._reply(
+            HTTPStatus.OK,
+            payload,
+            {
+                "Lambda-Runtime-Aws-Request-Id": request_id,
+                "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
+                "Lambda-Runtime-Invoked-Function-Arn": self.server.environment.spec.arn,
+            },
+        )
+
+    def do_POST(self) -> None:
+        """Take an answer or an error: .../invocation/ID/response, .../invocation/ID/error, .../init/error."""
+        *_, request_id, kind = self.path.split("/")
+        taken = self.server.environment.take_answer(request_id, self._read_body(), kind == "error")
+        self._reply(HTTPStatus.ACCEPTED if taken else HTTPStatus.BAD_REQUEST, b'{"status":"OK"}', {})
+
+    def _read_body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().strip(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def _reply(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,39 @@
+"""One local stack for all integration tests, with sandbox vendors that answer at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from easel.catalogue import CATALOGUE
+from local.settings import SANDBOX_KEY, Settings, VendorAccess
+from local.stack import LocalStack
+from tests.integration.easel_caller import EaselCaller
+
+SANDBOX_LATENCY_SECONDS = "0.2"
+
+
+def stack_settings(data: Path) -> Settings:
+    """Settings of a stack on free ports, every vendor being its sandbox."""
+    sandboxed = VendorAccess(SANDBOX_KEY, base_url=None, sandboxed=True)
+    return Settings(
+        port=0,
+        aws_port=0,
+        data=data,
+        api_key=None,
+        vendors=dict.fromkeys(CATALOGUE.endpoints, sandboxed),
+        sandbox_latency=SANDBOX_LATENCY_SECONDS,
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The running stack."""
+    with LocalStack(stack_settings(tmp_path_factory.mktemp("stack"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def caller(stack: LocalStack) -> EaselCaller:
+    """A caller of its API with the default tenant's key."""
+    return EaselCaller(stack.url, stack.api_key)

@@ -1,0 +1,46 @@
+"""The linters' verdict is part of the tests, so that whatever runs the tests sees it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TOOLS = {
+    "formatting": ("ruff", "format", "--check", "."),
+    "style": ("ruff", "check", "."),
+    "types": ("mypy",),
+    "template": ("samcli", "validate", "--lint"),
+}
+LIMIT_SECONDS = 300.0
+
+
+@pytest.mark.parametrize("subject", TOOLS)
+def test_the_linters_find_nothing(subject: str) -> None:
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    result = subprocess.run(
+        [sys.executable, "-m", *TOOLS[subject]],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=LIMIT_SECONDS,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_layers_requirements_are_those_of_the_lock_file() -> None:
+    locked = set((REPOSITORY / "requirements.lock").read_text().splitlines())
+    layer = (REPOSITORY / "layers/easel/requirements.txt").read_text().splitlines()
+    assert layer
+    assert set(layer) <= locked
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
+    assert all("==" in line and "://" not in line and not line.startswith("-") for line in lines)
