@@ -18,8 +18,9 @@ class Bus:
         self.failed = failed
         self.entries: list[dict[str, Any]] = []
 
-    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        self.entries += Entries
+    def put_events(self, **asked: list[dict[str, Any]]) -> dict[str, Any]:
+        self.entries += asked.pop("Entries")
+        assert not asked
         return {"FailedEntryCount": self.failed, "Entries": [{"ErrorCode": "ThrottlingException"}]}
 
 

@@ -68,7 +68,7 @@ def test_key_itself_is_nowhere_in_the_table(table: Any) -> None:
 
 def test_known_key_is_read_once_in_a_while(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(keys.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: now[0])
     put_api_key(table, "table", KEY, "acme")
     counting = Counting(table)
     known = DynamoApiKeys(counting, "table")
@@ -84,7 +84,7 @@ def test_revoked_key_works_no_longer_than_the_memory_lasts(
     table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(keys.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: now[0])
     put_api_key(table, "table", KEY, "acme")
     known = DynamoApiKeys(table, "table")
     assert known.tenant_of(KEY) == "acme"

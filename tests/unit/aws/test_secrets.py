@@ -66,7 +66,7 @@ def test_secret_is_read_again_after_a_while_so_that_a_rotation_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr(secrets.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("easel.aws.secrets.time.monotonic", lambda: now[0])
     secret = Secret('{"mulerouter": "old"}')
     keys = SecretVendorKeys(secret, "arn")
     secret_was = [dict(keys.get()) for _ in range(3)]

@@ -1,0 +1,30 @@
+"""AWS as moto plays it, once per file: clients are slow to make. Tests make their own tables and buckets."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            environment.setenv(name, "test")
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        with mock_aws():
+            yield
+
+
+@pytest.fixture(scope="module")
+def dynamodb(aws: None) -> Any:
+    return boto3.client("dynamodb", region_name=REGION)
+
+
+@pytest.fixture(scope="module")
+def s3(aws: None) -> Any:
+    return boto3.client("s3", region_name=REGION)
