@@ -1,10 +1,13 @@
 """Sandbox vendors: one loopback server that speaks every vendor's wire contract and draws what it sells.
 
-`engine` holds the tasks, their time and their bill; `mulerouter`, `pixeldojo`, `dashscope` and `aimlapi`
-each hold one vendor's dialect; `server` does the HTTP; `control` lets tests look and change settings. It is
-written from the vendors' contracts alone and never imports Easel's adapters, so that each checks the other.
+`tasks` says what an order, a task and its bill are, `engine` keeps them; `mulerouter`, `pixeldojo`,
+`dashscope` and `aimlapi` each hold one vendor's dialect; `server` does the HTTP, `files` serves the pictures;
+`control` lets tests look, change settings and order faults. It is written from the vendors' contracts alone
+and never imports Easel's adapters, so that each checks the other.
 
-A fault has one of three places: what a task comes to (`Order.failure`, `Task.done_at`, `Task.delivered`),
-what an answer says or whether it is sent (around `Server.answer`, the one way from a `Request` to an
-`Answer`), and how a vendor words it (a setting that its dialect reads).
+Faults: `faults` is the table of them and says how to order them, `fault_acts` what they do, `fault_plan`
+which come by chance. `reception` stands before the dialects: it logs each submit (`submits`) and lets the
+faults of submits and polls strike; those of tasks strike in `engine.accept`, those of pictures in `tasks` and
+`files`; `sending` sends what is no whole answer. How a vendor words its answers is a setting that its dialect
+reads.
 """

@@ -16,9 +16,10 @@ from decimal import Decimal
 from typing import Any
 
 from local.sandbox.drawing import Picture
-from local.sandbox.engine import Engine, Order, Price, Task, is_censored
+from local.sandbox.engine import Engine, is_censored
 from local.sandbox.fields import FieldError, Rule, check, flag, number, one_of, text, whole
-from local.sandbox.wire import Answer, Request, json_answer, read_object
+from local.sandbox.tasks import Failure, Order, Price, Task
+from local.sandbox.wire import Answer, Ask, Request, json_answer, prompt_in
 
 PATH = "/v1/images/generations"
 MODEL = "alibaba/qwen-image"
@@ -64,6 +65,10 @@ RULES: Mapping[str, Rule] = {
     "image_size": _size,
     "provider": _provider,
 }
+FAILURES: Mapping[str, Failure] = {  # code: the HTTP status; a moderated prompt does not fail, see above
+    "transient": Failure("500", "Internal server error: the provider could not complete the generation"),
+    "validation": Failure("400", "Body validation error! Expected a supported image size (image_size)"),
+}
 NO_CREDITS = "You've run out of credits. Please top up your balance or update your payment method to continue"
 
 
@@ -78,13 +83,13 @@ class AimlApi:
         key = request.key or ""
         if not key or key.startswith("bad"):
             return _error(request, 401, "This request requires a valid API key.")
-        if request.path.removesuffix("/") != PATH or request.method != "POST":
+        if not _is_submit(request):
             return _error(request, 404, "Not Found")
         if key.startswith("no-credits"):
             return _error(request, 403, NO_CREDITS)
         if key.startswith("rate-limited"):
             return _error(request, 429, "Too Many Requests", ("Retry-After", "2"))
-        body = read_object(request)
+        body = request.json_object
         if body is None:
             return _error(request, 400, "Body validation error! Expected object, received something else")
         try:
@@ -92,12 +97,23 @@ class AimlApi:
         except FieldError as fault:
             hint = f"Expected {fault.expected}, received {fault.received} ({fault.field})"
             return _error(request, 400, f"Body validation error! {hint}")
-        task = self._engine.accept(self._order(body, len(request.body)))
+        task = self._engine.accept(self._order(request, body))
         self._engine.wait_for(task)
+        if task.failure is not None:
+            return _error(request, int(task.failure.code), task.failure.message)
         shape = {"v1": _jobs, "v2": _fal, "v3": _openai}[self._engine.settings.aimlapi_shape]
         return shape(request, task, body)
 
-    def _order(self, body: dict[str, Any], body_bytes: int) -> Order:
+    def ask(self, request: Request) -> Ask | None:
+        """What a submit asks for, or None."""
+        return Ask(prompt_in(request.json_object), polled=False) if _is_submit(request) else None
+
+    def refuse(self, request: Request, status: int, message: str, *headers: tuple[str, str]) -> Answer:
+        """A refusal in the vendor's own form."""
+        return _error(request, status, message, *headers)
+
+    def _order(self, request: Request, body: dict[str, Any]) -> Order:
+        moderated = any(fault.kind.name == "fail-moderation" for fault in request.submission.faults)
         size = body.get("image_size", "landscape_4_3")
         width, height = PRESETS[size] if isinstance(size, str) else (size["width"], size["height"])
         picture = Picture(
@@ -107,22 +123,28 @@ class AimlApi:
             width=width,
             height=height,
             media_type=f"image/{body.get('output_format', 'jpeg')}",
-            censored=is_censored(body["prompt"]),
+            censored=moderated or is_censored(body["prompt"]),
         )
         return Order(
             endpoint=self._endpoint,
             model=MODEL,
             prompt=body["prompt"],
             body=body,
-            body_bytes=body_bytes,
+            body_bytes=len(request.body),
             picture=picture,
             price=PRICE,
+            submission=request.submission,
+            failures=FAILURES,
             images=int(body.get("num_images", 1)),
             applied={
                 "negative_prompt": body.get("negative_prompt"),
                 "provider": body.get("provider", "auto"),
             },
         )
+
+
+def _is_submit(request: Request) -> bool:
+    return request.path.removesuffix("/") == PATH and request.method == "POST"
 
 
 def _fal(request: Request, task: Task, body: dict[str, Any]) -> Answer:

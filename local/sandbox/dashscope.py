@@ -9,33 +9,33 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from local.sandbox.dashscope_reading import Refusal, Understood, prompt_of, read_async, read_sync
 from local.sandbox.drawing import Picture
-from local.sandbox.engine import Engine, Failure, Order, Phase, Price, Task, is_censored, random_seed
-from local.sandbox.fields import (
-    MAX_SEED,
-    FieldError,
-    Rule,
-    check,
-    flag,
-    one_of,
-    parse_size,
-    sides,
-    text,
-    whole,
-)
-from local.sandbox.inputs import InputImage, InputImageError, edit_size, load_inputs
-from local.sandbox.wire import Answer, Request, json_answer, read_object
+from local.sandbox.engine import Engine, is_censored, random_seed
+from local.sandbox.tasks import Failure, Order, Phase, Price, Task
+from local.sandbox.wire import Answer, Ask, Request, json_answer
 
 SYNC_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 ASYNC_PATH = "/api/v1/services/aigc/text2image/image-synthesis"
 TASK_PATH = "/api/v1/tasks/"
 
-MODERATED = ("DataInspectionFailed", "Input data may contain inappropriate content.")
+MODERATED = Failure("DataInspectionFailed", "Input data may contain inappropriate content.")
+FAILURES: Mapping[str, Failure] = {
+    "transient": Failure("InternalError.Algo", "An internal error has occurred during algorithm processing."),
+    "moderation": MODERATED,
+    "validation": Failure("InvalidParameter", "The size is not supported."),
+}
+FAILURE_STATUS = {"InternalError.Algo": 500}  # of a call that waits for its task; 400 for the others
+REFUSAL_CODES = {
+    400: "InvalidParameter",
+    429: "Throttling.RateQuota",
+    500: "InternalError",
+    503: "ModelUnavailable",
+}
 
 PRICES: Mapping[
     str, tuple[str, str]
@@ -47,64 +47,6 @@ PRICES: Mapping[
     "qwen-image-edit-plus": ("0.220177", "0.2"),
     "qwen-image-edit-max": ("0.550443", "0.5"),
 }
-PROMPT_POINTS, NEGATIVE_POINTS = 800, 500  # code points; what is longer is cut in silence
-MAX_DATA_URI = 10485760  # characters of one `image` item
-
-TEXT_MODELS = ("qwen-turbo", "qwen-plus", "qwen-max")  # known, but not on these paths
-ASYNC_MODELS = ("qwen-image-plus", "qwen-image")
-IMAGE_MODELS = (*ASYNC_MODELS, "qwen-image-max", "qwen-image-max-2025-12-30", "qwen-image-plus-2026-01-09")
-EDIT_MODELS = (
-    "qwen-image-edit",
-    "qwen-image-edit-max",
-    "qwen-image-edit-max-2026-01-16",
-    "qwen-image-edit-plus",
-    "qwen-image-edit-plus-2025-10-30",
-    "qwen-image-edit-plus-2025-12-15",
-)
-SIZES = ("1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664")
-
-COMMON: Mapping[str, Rule] = {
-    "negative_prompt": text(shortest=0),
-    "prompt_extend": flag,
-    "watermark": flag,
-    "seed": whole(0, MAX_SEED),
-    "n": whole(1, 6),  # how many a model makes is checked with words of its own
-}
-IMAGE_PARAMETERS = {**COMMON, "size": one_of(*SIZES)}
-PLAIN_EDIT_PARAMETERS = COMMON
-EDIT_PARAMETERS = {**COMMON, "size": sides(512, 2048)}
-
-INPUT_FAULTS = {  # code and message, all with status 400
-    "address": ("InvalidURL", "The provided URL does not appear to be valid."),
-    "download": ("InvalidParameter", "download image failed"),
-    "timeout": ("InvalidURL.Timeout", "Download the media resource timed out."),
-    "bytes": ("BadRequest.TooLarge", "Payload Too Large."),
-    "format": ("InvalidParameter", "Invalid image format or corrupted file"),
-    "resolution": ("InvalidImageResolution", "The image resolution must be from 384 to 3072 on each side."),
-}
-
-
-class Refusal(Exception):  # noqa: N818  (the vendor's word for it is code and message)
-    """The vendor's refusal of a request."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{status} {code}")
-        self.status, self.code, self.message = status, code, message
-
-
-@dataclass(frozen=True)
-class Understood:
-    """A legal request after the vendor's cutting and rounding. `size` is what will be delivered, in px."""
-
-    model: str
-    prompt_received: str
-    prompt: str
-    size: tuple[int, int]
-    seed: int | None
-    images: int
-    inputs: tuple[bytes, ...]
-    applied: Mapping[str, Any]
-
 
 KEY_REFUSALS: Mapping[str, Refusal] = {
     "no-credits": Refusal(
@@ -141,8 +83,17 @@ class DashScope:
                 raise _wrong_method(request)
             return self._submit(request)
         except Refusal as refusal:
-            body = {"request_id": str(uuid.uuid4()), "code": refusal.code, "message": refusal.message}
-            return json_answer(refusal.status, body)
+            return _refused(refusal)
+
+    def ask(self, request: Request) -> Ask | None:
+        """What a submit asks for, or None."""
+        if request.method != "POST" or request.path not in (SYNC_PATH, ASYNC_PATH):
+            return None
+        return Ask(prompt_of(request.json_object), polled=request.path == ASYNC_PATH)
+
+    def refuse(self, request: Request, status: int, message: str, *headers: tuple[str, str]) -> Answer:
+        """A refusal in the vendor's own form."""
+        return _refused(Refusal(status, REFUSAL_CODES[status], message), *headers)
 
     def _submit(self, request: Request) -> Answer:
         for beginning, refusal in KEY_REFUSALS.items():
@@ -152,23 +103,24 @@ class DashScope:
         if asks_async != (request.path == ASYNC_PATH):
             word = "asynchronous" if asks_async else "synchronous"
             raise Refusal(403, "AccessDenied", f"current user api does not support {word} calls")
-        body = read_object(request)
+        body = request.json_object
         if body is None:
             raise Refusal(
                 400, "InvalidParameter", "Required body invalid, please check the request body format."
             )
         if asks_async:
-            task = self._accept(_read_async(body), body, len(request.body))
+            task = self._accept(request, read_async(body), body)
             return self._success({"task_status": "PENDING", "task_id": task.id})
-        understood = _read_sync(body)
+        understood = read_sync(body)
         if is_censored(understood.prompt):
-            raise Refusal(400, *MODERATED)
-        task = self._accept(understood, body, len(request.body))
+            raise _failed(MODERATED)
+        task = self._accept(request, understood, body)
         self._engine.wait_for(task)
+        if task.failure is not None:
+            raise _failed(task.failure)
         return self._delivery(request, task)
 
-    def _accept(self, understood: Understood, body: Mapping[str, Any], body_bytes: int) -> Task:
-        failure = Failure(*MODERATED) if is_censored(understood.prompt) else None
+    def _accept(self, request: Request, understood: Understood, body: Mapping[str, Any]) -> Task:
         route = f"{self._endpoint}/{understood.model}"
         seed = random_seed() if understood.seed is None else understood.seed
         picture = Picture(
@@ -184,12 +136,14 @@ class DashScope:
             model=understood.model,
             prompt=understood.prompt_received,
             body=body,
-            body_bytes=body_bytes,
+            body_bytes=len(request.body),
             picture=picture,
             price=_price(self._endpoint, understood.model),
             images=understood.images,
             applied=understood.applied,
-            failure=failure,
+            failure=MODERATED if is_censored(understood.prompt) else None,
+            failures=FAILURES,
+            submission=request.submission,
         )
         return self._engine.accept(order)
 
@@ -205,18 +159,19 @@ class DashScope:
         return self._success(output, usage)
 
     def _query(self, request: Request, task_id: str) -> Answer:
-        task = self._engine.find(self._endpoint, task_id)
+        task = self._engine.poll(self._endpoint, task_id)
         if task is None:
             return self._success({"task_id": task_id, "task_status": "UNKNOWN"})
-        phase = task.phase(time.time())
-        output: dict[str, object] = {"task_id": task.id, "task_status": phase.value.upper()}
+        phase, odd_word = task.shown(time.time())
+        word = (odd_word or phase.value).upper()
+        output: dict[str, object] = {"task_id": task.id, "task_status": word}
         output["submit_time"] = _moment(task.accepted_at)
         if phase is not Phase.PENDING:
             output["scheduled_time"] = _moment(task.started_at)
         if phase in (Phase.SUCCEEDED, Phase.FAILED):
             output["end_time"] = _moment(task.done_at)
-        if phase is Phase.FAILED and task.order.failure:
-            output |= {"code": task.order.failure.code, "message": task.order.failure.message}
+        if phase is Phase.FAILED and task.failure:
+            output |= {"code": task.failure.code, "message": task.failure.message}
         if phase is not Phase.SUCCEEDED:
             return self._success(output)
         output["results"] = [_result(request, task, index) for index in range(task.delivered)]
@@ -229,6 +184,15 @@ class DashScope:
         if self._engine.settings.dashscope_empty_code:
             body |= {"code": "", "message": ""}
         return json_answer(200, body)
+
+
+def _refused(refusal: Refusal, *headers: tuple[str, str]) -> Answer:
+    body = {"request_id": str(uuid.uuid4()), "code": refusal.code, "message": refusal.message}
+    return json_answer(refusal.status, body, *headers)
+
+
+def _failed(failure: Failure) -> Refusal:
+    return Refusal(FAILURE_STATUS.get(failure.code, 400), failure.code, failure.message)
 
 
 def _check_key(request: Request) -> None:
@@ -268,132 +232,3 @@ def _result(request: Request, task: Task, index: int) -> dict[str, str]:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-
-
-def _read_sync(body: dict[str, Any]) -> Understood:
-    """A request on the multimodal path. Raises Refusal."""
-    model, content, parameters = _parts(body)
-    if model not in IMAGE_MODELS and model not in EDIT_MODELS:
-        raise _unknown(model)
-    prompt, references = _content(_message(content), edit=model in EDIT_MODELS)
-    if model in IMAGE_MODELS:
-        _check_parameters(parameters, IMAGE_PARAMETERS, most=1)
-        return _understood(model, prompt, parameters, parse_size(parameters.get("size", SIZES[0])))
-    plain = model == "qwen-image-edit"
-    _check_parameters(parameters, PLAIN_EDIT_PARAMETERS if plain else EDIT_PARAMETERS, most=1 if plain else 6)
-    inputs = _load(references)
-    insets = tuple(image.inset for image in inputs)
-    return _understood(model, prompt, parameters, edit_size(parameters.get("size"), inputs[-1]), insets)
-
-
-def _read_async(body: dict[str, Any]) -> Understood:
-    """A request on the text-to-image path. Raises Refusal."""
-    model, content, parameters = _parts(body)
-    if model not in ASYNC_MODELS:
-        known = model in IMAGE_MODELS or model in EDIT_MODELS
-        raise _invalid("url error, please check url\uff01") if known else _unknown(model)
-    try:
-        check(content, {"prompt": text(), "negative_prompt": text(shortest=0)}, ("prompt",))
-    except FieldError as fault:
-        raise _invalid(f"input.{fault}") from None
-    _check_parameters(parameters, IMAGE_PARAMETERS, most=1)
-    size = parse_size(parameters.get("size", SIZES[0]))
-    negative = {name: content[name] for name in ("negative_prompt",) if name in content}
-    return _understood(model, content["prompt"], negative | parameters, size)
-
-
-def _parts(body: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Model, input and parameters, each of its type."""
-    model, content, parameters = body.get("model"), body.get("input"), body.get("parameters", {})
-    if not model:
-        raise Refusal(400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
-    if not content:
-        raise Refusal(400, "BadRequest.EmptyInput", "Required input parameter missing from request.")
-    if not isinstance(model, str) or not isinstance(content, dict) or not isinstance(parameters, dict):
-        raise _invalid("Required body invalid, please check the request body format.")
-    if unknown := set(body) - {"model", "input", "parameters"}:
-        raise _invalid(f"{min(unknown)[:80]}: no such field")
-    return model, content, parameters
-
-
-def _message(content: dict[str, Any]) -> list[Any]:
-    messages = content.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise _invalid("No messages found in input")
-    if len(messages) != 1:
-        raise _invalid("messages length only support 1")
-    message = messages[0]
-    if set(content) != {"messages"} or not isinstance(message, dict) or set(message) != {"role", "content"}:
-        raise _invalid("Required body invalid, please check the request body format.")
-    if message["role"] != "user" or not isinstance(message["content"], list):
-        raise _invalid("Required body invalid, please check the request body format.")
-    return message["content"]
-
-
-def _content(parts: list[Any], *, edit: bool) -> tuple[str, list[str]]:
-    """The text and the image references of a message's parts."""
-    values: dict[str, list[str]] = {"text": [], "image": []}
-    for part in parts:
-        if not isinstance(part, dict) or len(part) != 1 or not set(part) <= set(values):
-            raise _invalid("Required body invalid, please check the request body format.")
-        (kind, value), *_ = part.items()
-        if not isinstance(value, str) or not value:
-            raise _invalid("lack of image or text")
-        values[kind].append(value)
-    texts, images = values["text"], values["image"]
-    if not texts or (edit and not images):
-        raise _invalid("lack of image or text")
-    if len(texts) > 1 or len(images) > (3 if edit else 0):
-        raise _invalid(f"content length only support {4 if edit else 1}")
-    return texts[0], images
-
-
-def _check_parameters(parameters: dict[str, Any], rules: Mapping[str, Rule], most: int) -> None:
-    count = parameters.get("n", 1)
-    if most == 1 and isinstance(count, int) and not isinstance(count, bool) and count != 1:
-        raise _invalid("num_images_per_prompt must be 1")
-    try:
-        check(parameters, rules)
-    except FieldError as fault:
-        raise _invalid(f"parameters.{fault}") from None
-
-
-def _load(references: list[str]) -> list[InputImage]:
-    if any(not item.startswith("http") and len(item) > MAX_DATA_URI for item in references):
-        raise Refusal(400, *INPUT_FAULTS["bytes"])
-    try:
-        return load_inputs(references, bare_base64=False)
-    except InputImageError as fault:
-        raise Refusal(400, *INPUT_FAULTS[fault.reason]) from None
-
-
-def _understood(
-    model: str,
-    prompt: str,
-    parameters: Mapping[str, Any],
-    size: tuple[int, int],
-    inputs: tuple[bytes, ...] = (),
-) -> Understood:
-    applied = {
-        "negative_prompt": parameters.get("negative_prompt", "")[:NEGATIVE_POINTS],
-        "prompt_extend": parameters.get("prompt_extend", True),
-        "watermark": parameters.get("watermark", False),
-    }
-    return Understood(
-        model=model,
-        prompt_received=prompt,
-        prompt=prompt[:PROMPT_POINTS],
-        size=size,
-        seed=parameters.get("seed"),
-        images=parameters.get("n", 1),
-        inputs=inputs,
-        applied=applied,
-    )
-
-
-def _unknown(model: str) -> Refusal:
-    return _invalid("url error, please check url\uff01" if model in TEXT_MODELS else "Model not exist.")
-
-
-def _invalid(message: str) -> Refusal:
-    return Refusal(400, "InvalidParameter", message)

@@ -1,4 +1,4 @@
-"""What all dialects share: tasks, the time they take, what they cost, their links and pictures.
+"""What all dialects share: the tasks that are kept, the time they take, the bill, the log of submits.
 
 Memory is bounded: the oldest tasks are forgotten beyond `KEPT_TASKS` tasks or `KEPT_BYTES` of input images,
 and the oldest request bodies beyond `KEPT_BYTES`; the totals still count them. A picture is never kept.
@@ -13,123 +13,34 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from enum import Enum
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
-from local.sandbox.drawing import Picture, draw
+from local.sandbox.drawing import Picture
+from local.sandbox.fault_plan import FaultPlan
 from local.sandbox.settings import Settings
+from local.sandbox.submits import Submits
+from local.sandbox.tasks import Bill, Order, Task
+from local.sandbox.wire import Answer, Request, Vendor
 
 KEPT_TASKS = 5000
 KEPT_BYTES = 128 * 2**20
 PENDING_SHARE = 0.2  # of a task's time before it is said to run
+LONGEST_WAIT_SECONDS = 900.0  # after which a call that waits for its task is given up
 
 CENSORED_WORD = "forbidden-content"
 
 
-class Phase(Enum):
-    """Where a task stands; each dialect has its own words for it."""
+class PollFault(Exception):  # noqa: N818  (it is ordered, nothing went wrong)
+    """A poll that a fault strikes; `act` makes the answer to it."""
 
-    PENDING = "pending"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a task fails: code and text as the vendor puts them."""
-
-    code: str
-    message: str
+    def __init__(self, act: Callable[[Vendor, Request], Answer]) -> None:
+        super().__init__()
+        self.act = act
 
 
-@dataclass(frozen=True)
-class Price:
-    """What one image costs. `prepaid`: charged at acceptance and given back if the task fails."""
-
-    per_image: Decimal
-    unit: str
-    prepaid: bool = False
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a dialect has understood and accepted of a request.
-
-    `prompt` and `body` are as received, `applied` is what was made of the other fields; `picture` is the
-    first image. A task with a `failure` comes to it when its time is over.
-    """
-
-    endpoint: str
-    model: str
-    prompt: str
-    body: Mapping[str, Any]
-    body_bytes: int
-    picture: Picture
-    price: Price
-    images: int = 1
-    applied: Mapping[str, Any] = field(default_factory=dict)
-    failure: Failure | None = None
-    task_id: str = ""
-
-
-@dataclass
-class Task:
-    """An accepted order. Times are seconds since the epoch; `delivered` is how many images it comes to."""
-
-    order: Order
-    id: str
-    token: str
-    accepted_at: float
-    done_at: float
-    delivered: int
-    body: Mapping[str, Any] | None
-    served: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def started_at(self) -> float:
-        """When it is said to run."""
-        return self.accepted_at + (self.done_at - self.accepted_at) * PENDING_SHARE
-
-    def phase(self, now: float) -> Phase:
-        """Where it stands at `now`."""
-        if now >= self.done_at:
-            return Phase.FAILED if self.order.failure else Phase.SUCCEEDED
-        return Phase.RUNNING if now >= self.started_at else Phase.PENDING
-
-    def billed_images(self, now: float) -> int:
-        """The images charged so far."""
-        phase = self.phase(now)
-        charged = phase is Phase.SUCCEEDED or (self.order.price.prepaid and phase is not Phase.FAILED)
-        return self.delivered if charged else 0
-
-    def name(self, index: int) -> str:
-        """The file name of an image."""
-        extension = "jpeg" if self.order.picture.media_type == "image/jpeg" else "png"
-        return f"result_{index:02d}.{extension}"
-
-    def link(self, base_url: str, index: int) -> str:
-        """Where an image is fetched, below the server that was asked."""
-        return f"{base_url}/files/{self.order.endpoint}/{self.token}/{self.name(index)}"
-
-    def image(self, index: int) -> bytes:
-        """The encoded file of an image, the same at each call."""
-        data = draw(replace(self.order.picture, index=index, count=self.order.images))
-        self.served[index] = hashlib.sha256(data).hexdigest()
-        return data
-
-
-@dataclass
-class Bill:
-    """Running totals of one endpoint."""
-
-    tasks: int = 0
-    images: int = 0
-    amount: Decimal = Decimal(0)
-    unit: str = ""
+class StillRunning(Exception):  # noqa: N818  (nothing went wrong)
+    """A task that was not done when the wait for it had to end."""
 
 
 class Engine:
@@ -140,6 +51,8 @@ class Engine:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self.settings = settings
+        self.submits = Submits()
+        self.plan: FaultPlan | None = None
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -150,24 +63,33 @@ class Engine:
         self._forgotten: dict[str, Bill] = {}
 
     def reset(self) -> None:
-        """Forgets all tasks and totals, and takes back every change of a setting."""
+        """Forgets all tasks, totals and submits, ends the plan of faults, takes back changed settings."""
         with self._lock:
             self.settings = self._first_settings
+            self.plan = None
+            self.submits.reset()
             self._forget_all()
 
     def accept(self, order: Order) -> Task:
         """A new task for `order`; from now on it stands in the ledger."""
         now, settings = time.time(), self.settings
         short = settings.short_images and order.images > 1
+        seconds = _latency(order.picture, settings)
         task = Task(
             order=order,
             id=order.task_id or str(uuid.uuid4()),
             token=secrets.token_urlsafe(24),
             accepted_at=now,
-            done_at=now + _latency(order.picture, settings),
+            started_at=now + seconds * PENDING_SHARE,
+            done_at=now + seconds,
             delivered=order.images - 1 if short else order.images,
             body=order.body,
+            failure=order.failure,
         )
+        for fault in order.submission.faults:
+            if fault.kind.on_task is not None:
+                fault.kind.on_task(task, fault.amount)
+        order.submission.task_id = task.id
         with self._lock:
             self._tasks[order.endpoint, task.id] = task
             self._by_token[task.token] = task
@@ -191,10 +113,18 @@ class Engine:
                 self._with_body.popleft()
                 self._body_bytes -= task.order.body_bytes
 
-    def find(self, endpoint: str, task_id: str) -> Task | None:
-        """The task that this endpoint accepted under this id."""
+    def poll(self, endpoint: str, task_id: str) -> Task | None:
+        """The task that this endpoint accepted under this id, as a poll finds it. Raises PollFault."""
         with self._lock:
-            return self._tasks.get((endpoint, task_id))
+            task = self._tasks.get((endpoint, task_id))
+            if task is None:
+                return None
+            task.polls += 1
+            polls = task.polls
+        for fault in task.order.submission.faults:
+            if fault.kind.on_poll is not None and polls <= fault.amount:
+                raise PollFault(fault.kind.on_poll)
+        return task if polls <= task.known_polls else None
 
     def find_by_token(self, token: str) -> Task | None:
         """The task whose links hold `token`."""
@@ -202,9 +132,19 @@ class Engine:
             return self._by_token.get(token)
 
     def wait_for(self, task: Task) -> None:
-        """Returns when the task is done, or when the server closes."""
-        while (left := task.done_at - time.time()) > 0 and not self._closing.wait(left):
+        """Returns when the task is done, or when the server closes.
+
+        Raises StillRunning after `LONGEST_WAIT_SECONDS`, and at the close for a task without an end.
+        """
+        until = min(task.done_at, task.accepted_at + LONGEST_WAIT_SECONDS)
+        while (left := until - time.time()) > 0 and not self._closing.wait(left):
             pass
+        if until < task.done_at:
+            raise StillRunning
+
+    def pause(self, seconds: float) -> None:
+        """Returns after `seconds`, or when the server closes."""
+        self._closing.wait(seconds)
 
     def close(self) -> None:
         """Ends every wait."""

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any
 
 from local.sandbox.drawing import Picture
-from local.sandbox.engine import Engine, Failure, Order, Phase, Price, Task, is_censored, random_seed
+from local.sandbox.engine import Engine, is_censored, random_seed
 from local.sandbox.fields import (
     MAX_SEED,
     FieldError,
@@ -33,13 +33,15 @@ from local.sandbox.fields import (
     whole,
 )
 from local.sandbox.inputs import InputImage, InputImageError, edit_size, load_inputs
-from local.sandbox.wire import Answer, Request, json_answer, read_object
+from local.sandbox.tasks import Failure, Order, Phase, Price, Task
+from local.sandbox.wire import Answer, Ask, Request, json_answer, prompt_in
 
 PATH = re.compile(
     r"(?:/vendors/alibaba/v1/(?P<vendor_model>[^/]+)/generation|/v1/inference/(?P<model>[^/]+))"
     r"(?:/(?:(?P<task_id>[^/]+)/?)?)?"
 )
-PRICE = Price(Decimal("0.075"), "USD")
+FAILED_IS_BILLED = False  # no document says; that a failed task is free is our reading
+PRICE = Price(Decimal("0.075"), "USD", failed_too=FAILED_IS_BILLED)
 SIZES = ("1664*928", "1472*1104", "1328*1328", "1104*1472", "928*1664")
 
 
@@ -67,6 +69,12 @@ KEY_REFUSALS = {  # beginning of the key: status, detail, number, headers
     "rate-limited": (429, "Rate limit exceeded", 0, (("Retry-After", "2"),)),
     "daily-spend": (429, "Daily spend limit exceeded", 0, ()),
 }
+FAILURES: Mapping[str, Failure] = {
+    "transient": Failure("3003", "The upstream provider could not finish the task"),
+    "moderation": Failure("3001", "The prompt contains prohibited content"),
+    "validation": Failure("2002", "The parameter size is not supported"),
+}
+REFUSAL_NUMBERS = {400: 2002, 500: 4002, 503: 4008}
 INPUT_FAULTS = {
     "address": "The image is neither a URL nor base64 data",
     "download": "The image could not be downloaded",
@@ -87,29 +95,35 @@ class MuleRouter:
         """The vendor's answer to any request."""
         if (refusal := _refuse_key(request)) is not None:
             return refusal
-        path = PATH.fullmatch(request.path)
-        model = str(path["vendor_model"] or path["model"]) if path else ""
-        if path is None or model not in RULES:
+        model, task_id = _place(request)
+        if model not in RULES:
             return json_answer(404, {"status": 404, "title": "Not Found"}, _trace())
-        task_id: str | None = path["task_id"]
         if task_id and request.method in ("GET", "POST"):
             return self._status(request, model, task_id)
-        if request.method == "POST" and not request.path.endswith("/"):
+        if _is_submit(request):
             return self._submit(request, model)
         return _problem(request, 405, "Wrong method for this endpoint")
+
+    def ask(self, request: Request) -> Ask | None:
+        """What a submit asks for, or None."""
+        return Ask(prompt_in(request.json_object), polled=True) if _is_submit(request) else None
+
+    def refuse(self, request: Request, status: int, message: str, *headers: tuple[str, str]) -> Answer:
+        """A refusal in the vendor's own form."""
+        return _problem(request, status, message, REFUSAL_NUMBERS.get(status, 0), *headers)
 
     def _submit(self, request: Request, model: str) -> Answer:
         for beginning, (status, detail, number, headers) in KEY_REFUSALS.items():
             if (request.key or "").startswith(beginning):
                 return _problem(request, status, detail, number, *headers)
-        body = read_object(request)
+        body = request.json_object
         if body is None:
             return _problem(request, 400, "The body is not a JSON object", 2002)
         try:
             check(body, RULES[model], REQUIRED[model])
         except FieldError as fault:
             return _problem(request, 400, str(fault), 2002)
-        task = self._engine.accept(self._order(model, body, len(request.body)))
+        task = self._engine.accept(self._order(request, model, body))
         info = {
             "id": task.id,
             "status": self._engine.settings.mulerouter_submit_word,
@@ -117,11 +131,9 @@ class MuleRouter:
         }
         return json_answer(202, {"task_info": info}, _trace())
 
-    def _order(self, model: str, body: dict[str, Any], body_bytes: int) -> Order:
+    def _order(self, request: Request, model: str, body: dict[str, Any]) -> Order:
         """Faults of input images end the task, as the vendor documents it; they do not refuse the request."""
-        failure = (
-            Failure("3001", "The prompt contains prohibited content") if is_censored(body["prompt"]) else None
-        )
+        failure = FAILURES["moderation"] if is_censored(body["prompt"]) else None
         inputs: list[InputImage] = []
         try:
             inputs = load_inputs(body.get("images", []), bare_base64=True)
@@ -142,9 +154,11 @@ class MuleRouter:
             model=model,
             prompt=body["prompt"],
             body=body,
-            body_bytes=body_bytes,
+            body_bytes=len(request.body),
             picture=picture,
             price=PRICE,
+            submission=request.submission,
+            failures=FAILURES,
             images=images,
             applied={
                 "negative_prompt": body.get("negative_prompt"),
@@ -154,20 +168,21 @@ class MuleRouter:
         )
 
     def _status(self, request: Request, model: str, task_id: str) -> Answer:
-        task = self._engine.find(self._endpoint, task_id)
+        task = self._engine.poll(self._endpoint, task_id)
         if task is None or task.order.model != model:  # the status path is per model
             return _problem(request, 404, "Task not found", 3000)
         now = time.time()
-        phase = task.phase(now)
+        phase, odd_word = task.shown(now)
         info: dict[str, object] = {
             "id": task.id,
-            "status": self._word(phase),
+            "status": odd_word or self._word(phase),
             "created_at": _moment(task.accepted_at),
             "updated_at": _moment(_last_change(task, phase)),
         }
-        if phase is Phase.FAILED and task.order.failure:
-            failure = task.order.failure
-            info["error"] = {"code": int(failure.code), "title": "Invalid Request", "detail": failure.message}
+        if phase is Phase.FAILED and task.failure:
+            code = int(task.failure.code)
+            title = "Task Failed" if code == 3003 else "Invalid Request"
+            info["error"] = {"code": code, "title": title, "detail": task.failure.message}
         body: dict[str, object] = {"task_info": info}
         if phase is Phase.SUCCEEDED:
             body["images"] = [task.link(request.base_url, index) for index in range(task.delivered)]
@@ -182,6 +197,18 @@ class MuleRouter:
             Phase.SUCCEEDED: settings.mulerouter_success_word,
             Phase.FAILED: "failed",
         }[phase]
+
+
+def _place(request: Request) -> tuple[str, str]:
+    """The model and the task's id that a path names; each is empty where it names none."""
+    path = PATH.fullmatch(request.path)
+    return (path["vendor_model"] or path["model"], path["task_id"] or "") if path else ("", "")
+
+
+def _is_submit(request: Request) -> bool:
+    model, task_id = _place(request)
+    named = model in RULES and not task_id and not request.path.endswith("/")
+    return named and request.method == "POST"
 
 
 def _refuse_key(request: Request) -> Answer | None:

@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from local.sandbox.drawing import Picture
-from local.sandbox.engine import Engine, Failure, Order, Phase, Price, Task, is_censored, random_seed
+from local.sandbox.engine import Engine, is_censored, random_seed
 from local.sandbox.fields import MAX_SEED, FieldError, Rule, check, flag, number, one_of, text, whole
-from local.sandbox.wire import Answer, Request, json_answer, read_object
+from local.sandbox.tasks import Failure, Order, Phase, Price, Task
+from local.sandbox.wire import Answer, Ask, Request, json_answer, prompt_in
 
 API = "/api/v1"
 MODEL = "qwen-image-max"
@@ -53,6 +54,17 @@ RULES: Mapping[str, Rule] = {
     "go_fast": flag,
     "webhook_url": text(),
 }
+FAILURES: Mapping[str, Failure] = {  # a text alone
+    "transient": Failure("", "Generation failed: the provider had an internal error, please try again"),
+    "moderation": Failure("", "Generation failed: the prompt was flagged by the content filter"),
+    "validation": Failure("", "Generation failed: invalid input, the aspect ratio is not supported"),
+}
+REFUSAL_CODES = {
+    400: "invalid_request",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "internal_error",  # none is documented for it
+}
 LORA_DEFAULTS = {"lora_scale": 1, "num_inference_steps": 35, "guidance": 3, "go_fast": False}
 
 
@@ -66,14 +78,22 @@ class PixelDojo:
         """The vendor's answer to any request."""
         if request.key is None or request.key.startswith("bad"):
             return _error(401, "unauthorized", "Invalid or missing API key")
-        parts = request.path.removeprefix(API).split("/")[1:] if request.path.startswith(API + "/") else []
-        if len(parts) == 3 and parts[0] == "models" and parts[2] == "run" and request.method == "POST":
+        parts = _parts(request)
+        if _is_submit(request):
             if parts[1] != MODEL:
                 return _error(404, "model_not_found", "Model ID not found")
             return self._submit(request)
         if len(parts) == 2 and parts[0] == "jobs" and request.method == "GET":
             return self._status(request, parts[1])
         return _error(404, "not_found", "No such endpoint")
+
+    def ask(self, request: Request) -> Ask | None:
+        """What a submit asks for, or None."""
+        return Ask(prompt_in(request.json_object), polled=True) if _is_submit(request) else None
+
+    def refuse(self, request: Request, status: int, message: str, *headers: tuple[str, str]) -> Answer:
+        """A refusal in the vendor's own form."""
+        return _error(status, REFUSAL_CODES[status], message, *headers)
 
     def _submit(self, request: Request) -> Answer:
         key = request.key or ""
@@ -82,7 +102,7 @@ class PixelDojo:
             return _error(settings.pixeldojo_credits_status, "insufficient_credits", "Not enough credits")
         if key.startswith("rate-limited"):
             return _error(429, "rate_limited", "Too many requests", ("Retry-After", "6"))
-        body = read_object(request)
+        body = request.json_object
         if body is None:
             return _error(400, "invalid_request", "The body is not a JSON object")
         try:
@@ -90,7 +110,7 @@ class PixelDojo:
             _check_path(body)
         except FieldError as fault:
             return _error(400, "invalid_request", str(fault))
-        task = self._engine.accept(self._order(body, len(request.body)))
+        task = self._engine.accept(self._order(request, body))
         return json_answer(
             settings.pixeldojo_submit_status,
             {
@@ -106,7 +126,7 @@ class PixelDojo:
         bill = self._engine.bills().get(self._endpoint)
         return max(0, FIRST_CREDITS - int(bill.amount)) if bill else FIRST_CREDITS
 
-    def _order(self, body: dict[str, Any], body_bytes: int) -> Order:
+    def _order(self, request: Request, body: dict[str, Any]) -> Order:
         lora = "lora_weights" in body
         model = "qwen-image-lora" if lora else body.get("generation_model", GENERATION_MODELS[0])
         width, height = PIXELS[body.get("aspect_ratio", "1:1")]
@@ -119,33 +139,34 @@ class PixelDojo:
             if lora
             else {"prompt_extend": body.get("prompt_extend", True), "watermark": marked}
         )
-        refusal = Failure("", "Generation failed: the prompt was flagged by the content filter")
         return Order(
             endpoint=self._endpoint,
             model=model,
             prompt=body["prompt"],
             body=body,
-            body_bytes=body_bytes,
+            body_bytes=len(request.body),
             picture=Picture(body["prompt"], route, seed, width, height, watermark=marked),
             price=Price(Decimal(CREDITS_PER_IMAGE), "credits", prepaid=True),
+            submission=request.submission,
+            failures=FAILURES,
             images=body.get("numberOfImages", 1),
             applied=applied,
-            failure=refusal if is_censored(body["prompt"]) else None,
+            failure=FAILURES["moderation"] if is_censored(body["prompt"]) else None,
             task_id="job_" + secrets.token_hex(12),
         )
 
     def _status(self, request: Request, job_id: str) -> Answer:
-        task = self._engine.find(self._endpoint, job_id)
+        task = self._engine.poll(self._endpoint, job_id)
         if task is None:
             return _error(404, "not_found", "Job not found")
-        phase = task.phase(time.time())
+        phase, odd_word = task.shown(time.time())
         body: dict[str, object] = {"jobId": task.id}
-        if phase is Phase.FAILED and task.order.failure:
-            return json_answer(200, body | {"status": "failed", "error": task.order.failure.message})
+        if phase is Phase.FAILED and task.failure:
+            return json_answer(200, body | {"status": "failed", "error": task.failure.message})
         body["creditCost"] = CREDITS_PER_IMAGE * task.delivered
         if phase is not Phase.SUCCEEDED:
             word = "pending" if phase is Phase.PENDING else "processing"
-            return json_answer(200, body | {"status": word})
+            return json_answer(200, body | {"status": odd_word or word})
         return json_answer(200, body | {"status": "completed"} | self._output(request, task))
 
     def _output(self, request: Request, task: Task) -> dict[str, object]:
@@ -155,6 +176,16 @@ class PixelDojo:
         if self._engine.settings.pixeldojo_output == "image" and len(links) == 1:
             return {"output": {"image": links[0]}}
         return {"output": {"images": links}}
+
+
+def _parts(request: Request) -> list[str]:
+    """The path's parts below the API's root; none elsewhere."""
+    return request.path.removeprefix(API).split("/")[1:] if request.path.startswith(API + "/") else []
+
+
+def _is_submit(request: Request) -> bool:
+    parts = _parts(request)
+    return len(parts) == 3 and parts[0] == "models" and parts[2] == "run" and request.method == "POST"
 
 
 def _check_path(body: dict[str, Any]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import socket
 import socketserver
 import sys
 import threading
-import time
 import traceback
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,16 +14,18 @@ from typing import Protocol, Self
 
 from local.sandbox.aimlapi import AimlApi
 from local.sandbox.control import Control
-from local.sandbox.dashscope import DashScope, signature
-from local.sandbox.engine import Engine, Phase
+from local.sandbox.dashscope import DashScope
+from local.sandbox.engine import Engine
+from local.sandbox.files import Files
 from local.sandbox.mulerouter import MuleRouter
 from local.sandbox.pixeldojo import PixelDojo
+from local.sandbox.reception import Reception
+from local.sandbox.sending import resets, send_oddly
 from local.sandbox.settings import Settings
-from local.sandbox.wire import Answer, Request, json_answer
+from local.sandbox.wire import Answer, Request, Vendor, json_answer, text_answer
 
 MAX_BODY_BYTES = 48 * 2**20  # three input images of 10 MB in base64, and their prompt
 IDLE_SECONDS = 75.0  # after which a silent connection is closed
-FILE_PATH = re.compile(r"/(?P<endpoint>[^/]+)/(?P<token>[^/]+)/(?P<name>result_(?P<index>[0-9]{2})\.[a-z]+)")
 
 
 class Answerer(Protocol):
@@ -32,41 +33,6 @@ class Answerer(Protocol):
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request below the prefix."""
-
-
-class Files:
-    """The pictures, by unguessable links, until they expire."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def answer(self, request: Request) -> Answer:
-        """A picture, or a short reason why not."""
-        path = FILE_PATH.fullmatch(request.path)
-        task = self._engine.find_by_token(path["token"]) if path else None
-        if request.method not in ("GET", "HEAD"):
-            return _text(405, "only GET and HEAD")
-        if path is None or task is None or path["endpoint"] != task.order.endpoint:
-            return _text(404, "no such file")
-        index = int(path["index"])
-        now = time.time()
-        if (
-            index >= task.delivered
-            or path["name"] != task.name(index)
-            or task.phase(now) is not Phase.SUCCEEDED
-        ):
-            return _text(404, "no such file")
-        if "authorization" in request.headers:
-            return _text(400, "a link is its own credential: no Authorization header may be sent here")
-        if task.order.endpoint.startswith("dashscope") and request.query != signature(task):
-            return _text(403, "SignatureDoesNotMatch")
-        if now > task.done_at + self._engine.settings.link_seconds:
-            return _text(403, "Request has expired.")
-        return Answer(200, task.image(index), task.order.picture.media_type)
-
-
-def _text(status: int, reason: str) -> Answer:
-    return Answer(status, reason.encode("ascii"), "text/plain")
 
 
 class Server(ThreadingHTTPServer):
@@ -77,21 +43,28 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, engine: Engine, *, verbose: bool = False) -> None:
         self.engine, self.verbose = engine, verbose
-        self.prefixes: dict[str, Answerer] = {
+        vendors: dict[str, Vendor] = {
             "mulerouter": MuleRouter("mulerouter", engine),
             "pixeldojo": PixelDojo("pixeldojo", engine),
             "dashscope-intl": DashScope("dashscope-intl", engine),
             "dashscope-cn": DashScope("dashscope-cn", engine),
             "aimlapi": AimlApi("aimlapi", engine),
-            "files": Files(engine),
-            "_sandbox": Control(engine),
         }
+        self.prefixes: dict[str, Answerer] = {name: Reception(name, vendors, engine) for name in vendors}
+        self.prefixes |= {"files": Files(engine), "_sandbox": Control(engine, tuple(vendors))}
         super().__init__(("127.0.0.1", port), Handler)
 
     def server_bind(self) -> None:
         """Without the look-up of the host's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        """Ends a connection: in order, or without the farewell where a fault asked for a reset."""
+        if isinstance(request, socket.socket) and resets(request):
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     @property
     def url(self) -> str:
@@ -141,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.verbose:
             # A picture's path is a secret, like its query.
             shown = "/files/..." if prefix == "files" else target.path
-            print(f"{self.command} {shown} {answer.status}", file=sys.stderr, flush=True)
+            print(f"{self.command} {shown} {answer.status or 'closed'}", file=sys.stderr, flush=True)
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
 
@@ -149,9 +122,9 @@ class Handler(BaseHTTPRequestHandler):
         """The request's body, or None after an answer that ends the connection."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdigit():
-            refusal = _text(411, "a Content-Length is needed")
+            refusal = text_answer(411, "a Content-Length is needed")
         elif int(length) > MAX_BODY_BYTES:
-            refusal = _text(413, "the body is too large")
+            refusal = text_answer(413, "the body is too large")
         else:
             return self.rfile.read(int(length))
         self.close_connection = True
@@ -159,6 +132,9 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _write(self, answer: Answer) -> None:
+        if answer.manner is not None:
+            send_oddly(self, answer, answer.manner, self.server.engine.pause)
+            return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))

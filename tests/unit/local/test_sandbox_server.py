@@ -88,7 +88,7 @@ def test_settings_can_be_read_changed_and_reset(sandbox: SandboxServer) -> None:
     after = fetch(f"{sandbox.url}/_sandbox/reset", "POST")
     assert after.json["latency"] == [0.05, 0.05]
     assert after.json["aimlapi_shape"] == "v2"
-    assert ledger(sandbox) == {"totals": {}, "tasks": []}
+    assert ledger(sandbox) == {"totals": {}, "tasks": [], "prompts": []}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,8 @@ def test_old_tasks_are_forgotten_but_still_counted(
     assert [fetch(link).status for link in links] == [404, 404, 200, 200, 200]
     book = ledger(sandbox)
     assert len(book["tasks"]) == 3
-    assert book["totals"]["aimlapi"] == {"tasks": 5, "images": 5, "amount": str(5 * 91000), "unit": "credits"}
+    total = {"submits": 5, "tasks": 5, "images": 5, "amount": str(5 * 91000), "unit": "credits"}
+    assert book["totals"]["aimlapi"] == total
 
 
 def test_bodies_and_input_images_are_bounded_by_bytes(
