@@ -1,5 +1,6 @@
 """The local stack's settings: from the environment, else from `.env`, else the defaults."""
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -8,9 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from easel.catalogue import CATALOGUE
+from easel.domain.limits import configured_limits
+from easel.errors import SettingsError
 from local.failure import StackError
 
 API_KEY_PREFIX = "ezl_"
+LATENCY = re.compile(r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?")
 SANDBOX_KEY = "sandbox-key"  # what a sandbox vendor is called with; any key would do
 ENV_LINE = re.compile(
     r"""(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^#]*?))\s*(?:#.*)?"""
@@ -36,6 +40,16 @@ class Settings:
     api_key: str | None
     vendors: Mapping[str, VendorAccess] = field(default_factory=dict)
     sandbox_latency: str | None = None
+    vendor_limits: str | None = None
+
+    @property
+    def limits(self) -> str:
+        """What was set; else the catalogue's limits for real vendors, and none for the sandbox."""
+        if self.vendor_limits is not None:
+            return self.vendor_limits
+        free = [name for name, vendor in self.vendors.items() if vendor.key == SANDBOX_KEY]
+        routes = [route.name for route in CATALOGUE.routes.values() if route.endpoint.name in free]
+        return json.dumps({route: {} for route in routes}) if routes else "catalogue"
 
 
 def read_settings(environ: Mapping[str, str], env_file: Path) -> Settings:
@@ -45,13 +59,18 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Settings:
     def text(name: str) -> str | None:
         return values.get(name, "").strip() or None
 
+    port = _port("EASEL_PORT", text("EASEL_PORT"), 3000)
+    aws_port = _port("EASEL_AWS_PORT", text("EASEL_AWS_PORT"), 4566)
+    if port == aws_port:
+        raise StackError(f"EASEL_PORT and EASEL_AWS_PORT must differ, both are {port}.")
     return Settings(
-        port=_port("EASEL_PORT", text("EASEL_PORT"), 3000),
-        aws_port=_port("EASEL_AWS_PORT", text("EASEL_AWS_PORT"), 4566),
+        port=port,
+        aws_port=aws_port,
         data=Path(text("EASEL_DATA_DIR") or ".easel").absolute(),
         api_key=_api_key(text("EASEL_API_KEY")),
         vendors={name: _vendor(endpoint.setting, text) for name, endpoint in CATALOGUE.endpoints.items()},
-        sandbox_latency=text("EASEL_SANDBOX_LATENCY"),
+        sandbox_latency=_latency(text("EASEL_SANDBOX_LATENCY")),
+        vendor_limits=_limits(text("EASEL_VENDOR_LIMITS")),
     )
 
 
@@ -95,14 +114,42 @@ def _api_key(value: str | None) -> str | None:
     return value
 
 
+def _latency(value: str | None) -> str | None:
+    if value is not None and not LATENCY.fullmatch(value):
+        raise StackError(f"EASEL_SANDBOX_LATENCY must be seconds such as 0.2 or 2-5, not {value!r}.")
+    return value
+
+
+def _limits(value: str | None) -> str | None:
+    try:
+        configured_limits(value or "", {name: route.limits for name, route in CATALOGUE.routes.items()})
+    except SettingsError as error:
+        raise StackError(f"{error}.") from error
+    return value
+
+
 def _vendor(prefix: str, text: Callable[[str], str | None]) -> VendorAccess:
     key, base_url = text(f"{prefix}_API_KEY"), text(f"{prefix}_BASE_URL")
-    if base_url is not None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise StackError(f"{prefix}_BASE_URL must be an http or https URL, not {base_url!r}.")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise StackError(f"{prefix}_API_KEY has characters that no key has.")
+    if base_url is not None and not _is_base_url(base_url):
+        raise StackError(f"{prefix}_BASE_URL must be an http or https URL, not {base_url!r}.")
     return VendorAccess(
         key=key or SANDBOX_KEY,
         base_url=base_url.rstrip("/") if base_url else None,
         sandboxed=key is None and base_url is None,
+    )
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        usable
+        and parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and not parts.query + parts.fragment
     )

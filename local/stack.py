@@ -188,7 +188,11 @@ class LocalStack:
             for name, vendor in self.settings.vendors.items()
             if vendor.sandboxed or vendor.base_url
         }
-        return {"Stage": STAGE, "VendorBaseUrls": json.dumps(urls)}
+        return {
+            "Stage": STAGE,
+            "VendorBaseUrls": json.dumps(urls),
+            "VendorLimits": self.settings.limits,
+        }
 
     def _put_vendor_keys(self) -> None:
         secrets, secret = self.aws.client("secretsmanager"), self.outputs["VendorKeysSecretArn"]

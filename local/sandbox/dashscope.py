@@ -40,7 +40,7 @@ REFUSAL_CODES = {
 PRICES: Mapping[
     str, tuple[str, str]
 ] = {  # CNY per image: international, Beijing; longest matching name counts
-    "qwen-image": ("0.256873", "0.25"),  # Beijing: our guess
+    "qwen-image": ("0.256873", "0.256873"),  # Beijing: our guess
     "qwen-image-plus": ("0.220177", "0.2"),
     "qwen-image-max": ("0.550443", "0.5"),
     "qwen-image-edit": ("0.33", "0.3"),  # international: "about"

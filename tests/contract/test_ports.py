@@ -20,6 +20,7 @@ from easel.domain.generation import (
     GenerationError,
     Image,
     ResultRef,
+    Slot,
     Status,
 )
 from easel.domain.ids import new_generation_id
@@ -68,7 +69,7 @@ def queued(tenant: str = "t", *, now: datetime = NOW, **fields: Any) -> Generati
 
 
 def intended(generation: Generation) -> Generation:
-    return generation.intend("v/m", "m", PRICE, ParameterReport(), NOW)
+    return generation.intend(Slot(route="v/m", at=NOW, because="b"), "m", PRICE, ParameterReport(), NOW)
 
 
 def key(text: str = "k", fingerprint: str = "f") -> Idempotency:
@@ -91,7 +92,7 @@ def everything() -> Generation:
     asked = GenerationRequest(
         model="m", prompt=text, negative_prompt="", size="16:9", n=6, seed=2**53 - 1, prompt_extend=False,
         safety_filter=True, watermark=False, images=["https://example.com/" + "x" * 4000],
-        lora={"weights": "w", "scale": 0.1, "steps": 28, "guidance": 2.0, "go_fast": False},
+        lora={"weights": "owner/name", "scale": 0.1, "steps": 28, "guidance": 2.0, "go_fast": False},
         output_format="png", guidance_scale=19.999999999999996, route=["a/b", "c/d"], strict=True,
         on_unknown="resubmit", deadline_seconds=3600, metadata={text: text, "empty": ""},
     )  # fmt: skip
@@ -102,8 +103,9 @@ def everything() -> Generation:
     attempt = Attempt(
         number=1, route="a/b", model="m", state=AttemptState.REJECTED, quoted=PRICE, asked_at=NOW,
         answered_at=NOW, ended_at=NOW, task_id="t", request_id="r", vendor_status=text, blind_polls=4,
-        cost=Decimal("0.10"), results=(ResultRef(url="https://x"), ResultRef(key="k")), filtered=2,
-        failure=failure, billed=Money.of("0.10", "USD"), possibly_billed=Money.of("91000", "credits"),
+        cost=Decimal("0.10"), filtered=2, because=text, failure=failure,
+        results=(ResultRef(number=0, url="https://x"), ResultRef(number=1, key="k")),
+        billed=Money.of("0.10", "USD"), possibly_billed=Money.of("91000", "credits"),
         refunded=Money.of("0.0000001", "CNY"),
     )  # fmt: skip
     report = ParameterReport(
@@ -116,6 +118,7 @@ def everything() -> Generation:
     return queued(now=NOW).having(
         request=asked, version=1, route="a/b", routes=("a/b", "c/d"), parameters=report, seed=2**64 - 1,
         attempts=(attempt, attempt.having(number=2, state=AttemptState.ACCEPTED)), images=(image, image),
+        slot=Slot(route="c/d", at=NOW, because=text, failures=7), carrier=3,
         actual_prompt=text, ended_at=NOW, status=Status.FAILED, deadline_at=NOW + timedelta(hours=1),
         error=GenerationError(code="c", message=text, vendor_code="1", vendor_message=text, retryable=True),
     )  # fmt: skip
@@ -124,7 +127,10 @@ def everything() -> Generation:
 def test_every_field_survives_the_store(store: GenerationStore) -> None:
     full = everything()
     fields = full.model_dump()
-    assert not [name for name, value in fields.items() if value is None], "a field that this test forgot"
+    defaults = {name: field.default for name, field in Generation.model_fields.items()}
+    assert not [name for name, value in fields.items() if value == defaults[name]], (
+        "a field that was forgotten"
+    )
     store.create(full.having(version=0, status=Status.QUEUED), None)
     store.save(full)
     found = store.get(full.id)
@@ -138,7 +144,7 @@ def test_every_field_survives_the_store(store: GenerationStore) -> None:
 
 @pytest.mark.parametrize("scale", [0, 2, 1.0, 0.1, 1e-7, 1e-200, 5e-324])
 def test_every_number_that_a_request_may_hold_can_be_stored(store: GenerationStore, scale: float) -> None:
-    made = queued(lora={"weights": "w", "scale": scale})
+    made = queued(lora={"weights": "owner/name", "scale": scale})
     store.create(made, None)
     found = store.get(made.id)
     assert found is not None
@@ -250,6 +256,51 @@ def test_ended_record_is_never_overwritten(store: GenerationStore, status: Statu
     with pytest.raises(VersionConflictError):
         store.save(ended.having(version=2, status=Status.CANCELED))
     assert store.get(made.id) == ended
+
+
+def test_open_records_that_lie_quiet_are_found_the_longest_quiet_first(store: GenerationStore) -> None:
+    made = [queued(now=NOW - timedelta(seconds=seconds)) for seconds in (10, 300, 59, 61, 120)]
+    for one in made:
+        store.create(one, None)
+    before = NOW - timedelta(seconds=60)
+    assert list(store.quiet(before)) == [made[1].id, made[4].id, made[3].id]
+    store.save(made[4].carried_by(1, NOW))
+    assert list(store.quiet(before)) == [made[1].id, made[3].id], "a record that moved is not quiet"
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+def test_ended_record_is_never_quiet(store: GenerationStore, status: Status) -> None:
+    made = queued(now=NOW - timedelta(hours=1))
+    store.create(made, None)
+    assert list(store.quiet(NOW)) == [made.id]
+    store.save(made.having(version=1, status=status, error=ERROR))
+    assert list(store.quiet(NOW + timedelta(hours=1))) == []
+
+
+def test_record_that_moved_this_very_moment_is_not_quiet(store: GenerationStore) -> None:
+    whole = NOW.replace(microsecond=0)  # its text is shorter than that of the others
+    store.create(queued(now=whole), None)
+    assert list(store.quiet(whole)) == []
+    assert list(store.quiet(whole - timedelta(microseconds=1))) == []
+    assert len(list(store.quiet(whole + timedelta(microseconds=1)))) == 1
+
+
+def test_quiet_records_of_many_pages_are_all_found(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = make_table(dynamodb)
+    many = DynamoGenerations(dynamodb, table, 90)
+    made = [queued(now=NOW - timedelta(hours=1) + timedelta(seconds=number)) for number in range(7)]
+    for one in made:
+        many.create(one, None)
+    call = dynamodb._make_api_call
+    asked: list[str] = []
+
+    def two_at_a_time(name: str, arguments: dict[str, Any]) -> Any:
+        asked.append(name)
+        return call(name, arguments | {"Limit": 2})
+
+    monkeypatch.setattr(dynamodb, "_make_api_call", two_at_a_time)
+    assert list(many.quiet(NOW)) == [one.id for one in made]
+    assert asked == ["Query"] * 4
 
 
 Filled = tuple[GenerationStore, list[Generation]]

@@ -2,11 +2,14 @@
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
+from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.domain.generation import Generation, Image
 from easel.domain.ids import is_generation_id
 from easel.errors import (
@@ -94,6 +97,73 @@ class MemoryGenerations:
         page = tuple(wanted[:limit])
         return Page(page, page[-1].id if len(wanted) > limit else None)
 
+    def quiet(self, before: datetime) -> Iterator[str]:
+        still = [one for one in self.records.values() if not one.terminal and one.updated_at < before]
+        return iter([one.id for one in sorted(still, key=lambda one: one.updated_at)])
+
+
+class MemoryRouteStates:
+    """The port `RouteStates`. One lock does what DynamoDB's conditions do."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, RouteState] = {}
+        self.lock = threading.Lock()
+
+    def read(self, names: Sequence[str]) -> Mapping[str, RouteState]:
+        return {name: self.states.get(name, RouteState()) for name in names}
+
+    def take_slot(
+        self, name: str, spacing_seconds: float, now: datetime, latest: datetime
+    ) -> datetime | None:
+        with self.lock:
+            state = self.read([name])[name]
+            slot = max(now, state.next_slot_at or now)
+            if slot > latest:
+                return None
+            self.states[name] = replace(state, next_slot_at=slot + timedelta(seconds=spacing_seconds))
+            return slot
+
+    def pause(self, name: str, until: datetime) -> None:
+        with self.lock:
+            state = self.read([name])[name]
+            if state.next_slot_at is None or state.next_slot_at < until:
+                self.states[name] = replace(state, next_slot_at=until)
+
+    def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
+        with self.lock:
+            state = self.read([name])[name]
+            held = {one: end for one, end in state.places.items() if end > now or one == holder}
+            if holder not in held and len(held) >= places:
+                return False
+            self.states[name] = replace(state, places={**held, holder: until})
+            return True
+
+    def free_place(self, name: str, holder: str) -> None:
+        with self.lock:
+            state = self.read([name])[name]
+            left = {one: end for one, end in state.places.items() if one != holder}
+            self.states[name] = replace(state, places=left)
+
+    def failed(self, name: str, now: datetime) -> None:
+        with self.lock:
+            state = self.read([name])[name]
+            failures = state.failures + 1
+            opened = now + timedelta(seconds=BREAKER_SECONDS)
+            open_until = opened if failures >= BREAKER_FAILURES else state.open_until
+            self.states[name] = replace(state, failures=failures, open_until=open_until)
+
+    def succeeded(self, name: str) -> None:
+        with self.lock:
+            self.states[name] = replace(self.read([name])[name], failures=0, open_until=None)
+
+    def probe(self, name: str, now: datetime) -> bool:
+        with self.lock:
+            state = self.read([name])[name]
+            if state.open_until is not None and state.open_until > now:
+                return False
+            self.states[name] = replace(state, open_until=now + timedelta(seconds=BREAKER_SECONDS))
+            return True
+
 
 def copied(generation: Generation) -> Generation:
     """What a store gives back: written down and read again."""
@@ -143,9 +213,22 @@ class Started:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.carriers: dict[str, int] = {}
+        self.running: set[tuple[str, int]] = set()
 
-    def start(self, generation_id: str) -> None:
+    def start(self, generation_id: str, carrier: int = 0) -> None:
         self.ids.append(generation_id)
+        self.carriers[generation_id] = carrier
+        self.running.add((generation_id, carrier))
+
+    def is_carried(self, generation_id: str, carrier: int) -> bool | None:
+        if self.carriers.get(generation_id, -1) < carrier:
+            return None
+        return (generation_id, carrier) in self.running
+
+    def stop_all(self) -> None:
+        """Every execution ends without having settled its generation."""
+        self.running.clear()
 
 
 class Told:

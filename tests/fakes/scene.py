@@ -6,12 +6,16 @@ from typing import Any
 
 from easel.catalogue import CATALOGUE, Catalogue
 from easel.domain.generation import Attempt, Generation
+from easel.domain.limits import RouteLimits
 from easel.domain.request import GenerationRequest
 from easel.ports import Transport
+from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
 from easel.steps.read import Reader
+from easel.steps.reconcile import Reconciler
+from easel.steps.route_desk import RouteDesk
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
 from easel.steps.vendor_calls import VendorCalls
@@ -21,6 +25,7 @@ from tests.fakes.memory import (
     Keys,
     MemoryGenerations,
     MemoryImages,
+    MemoryRouteStates,
     ScriptedTransport,
     Started,
     Told,
@@ -45,6 +50,7 @@ class Scene:
         catalogue: Catalogue = CATALOGUE,
         transport: Transport | None = None,
         base_urls: Mapping[str, str] | None = None,
+        limits: Mapping[str, RouteLimits] | None = None,
         extra_hosts: Sequence[str] = (),
     ) -> None:
         self.clock = FakeClock()
@@ -56,12 +62,16 @@ class Scene:
         self.script = ScriptedTransport(answers, links)
         spoken = transport or self.script
         calls = VendorCalls(spoken, self.keys, self.images, catalogue, base_urls or {})
+        self.states = MemoryRouteStates()
+        desk = self.desk = RouteDesk(self.states, catalogue, limits or {}, self.clock)
         self.creator = Creator(self.store, self.images, self.workflow, self.keys, catalogue, self.clock)
         self.reader = Reader(self.store, self.clock)
-        self.submitter = Submitter(self.store, calls, self.clock)
-        self.poller = Poller(self.store, calls, self.clock)
+        self.submitter = Submitter(self.store, calls, desk, self.clock)
+        self.poller = Poller(self.store, calls, desk, self.clock)
         self.persister = Persister(self.store, self.images, spoken, catalogue, self.clock, tuple(extra_hosts))
         self.settler = Settler(self.store, self.images, self.bus, self.clock)
+        self.canceler = Canceler(self.store, self.reader, self.clock)
+        self.reconciler = Reconciler(self.store, self.workflow, self.settler, self.clock)
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:
         """A generation on MuleRouter's asynchronous route, unless the fields say otherwise."""

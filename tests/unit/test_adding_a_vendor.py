@@ -140,6 +140,9 @@ def live(scene: Scene, generation_id: str) -> None:
         if after.next == "wait":
             scene.clock.sleep(after.wait_seconds)
             after = scene.poller.poll(generation_id)
+        elif after.next == "submit":
+            scene.clock.sleep(after.wait_seconds)
+            after = scene.submitter.submit(generation_id)
         elif after.next == "persist":
             after = scene.persister.persist(generation_id)
         else:

@@ -5,27 +5,14 @@ jitter. Time does not pass: what the interpreter would wait is noted instead.
 """
 
 import json
-import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
 
-import boto3
 import pytest
-import yaml
-from moto import mock_aws
-from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
-from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
-from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
-from easel.domain.generation import Generation
 from easel.errors import AnswerLostError, NotSentError, VersionConflictError
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
-from tests.template import ROOT
+from tests.fakes.workflow_machine import Make
 from tests.unit.steps.vendor_words import (
     LINK,
     SYNC,
@@ -35,115 +22,6 @@ from tests.unit.steps.vendor_words import (
     mule_submitted,
     mule_task,
 )
-
-REGION = "us-east-1"
-ROLE = "arn:aws:iam::123456789012:role/workflow"
-DEFINITION = (ROOT / "functions" / "generate.asl.yaml").read_text(encoding="utf-8")
-PATIENCE_SECONDS = 20.0
-
-
-@dataclass
-class Functions:
-    """The five functions as Step Functions meets them: an ARN that takes JSON and gives JSON, or an error's
-    name. `breaks` are errors that a function raises before it does anything, in order."""
-
-    scene: Scene
-    breaks: dict[str, list[Exception]] = field(default_factory=dict)
-    called: list[str] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)
-
-    def invoke(self, parameters: dict[str, Any], **_: object) -> dict[str, Any]:
-        name = parameters["FunctionName"].rpartition(":")[2]
-        event = json.loads(parameters["Payload"])
-        self.called.append(name)
-        try:
-            if self.breaks.get(name):
-                raise self.breaks[name].pop(0)
-            state = self.step(name, event)
-        except Exception as error:  # noqa: BLE001 - as Lambda's runtime does
-            told = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": told}
-        self.states.append(json.dumps(state))
-        return {"StatusCode": 200, "Payload": json.loads(json.dumps(state))}
-
-    def step(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
-        scene, generation_id = self.scene, event["id"]
-        if name == "Settle":
-            return scene.settler.settle(generation_id, event.get("fault", {}).get("Error"))
-        step = {
-            "Submit": scene.submitter.submit,
-            "Poll": scene.poller.poll,
-            "Persist": scene.persister.persist,
-        }[name]
-        return dict(step(generation_id).as_state())
-
-
-@dataclass
-class Run:
-    """What became of one execution."""
-
-    status: str
-    output: dict[str, Any] | None
-    error: str | None
-    cause: str | None
-
-
-@dataclass
-class Machine:
-    """Runs generations of a scene to their end. `waits` and `retries` are the seconds that would pass."""
-
-    client: Any
-    arn: str
-    functions: Functions
-    waits: list[float]
-    retries: list[float]
-
-    def run(self, generation: Generation) -> Run:
-        started = self.client.start_execution(
-            stateMachineArn=self.arn, name=generation.id, input=json.dumps({"id": generation.id})
-        )
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < ends:
-            told = self.client.describe_execution(executionArn=started["executionArn"])
-            if told["status"] != "RUNNING":
-                output = json.loads(told["output"]) if "output" in told else None
-                return Run(told["status"], output, told.get("error"), told.get("cause"))
-            time.sleep(0.01)
-        raise AssertionError("the execution does not end")
-
-
-Make = Callable[..., Machine]
-
-
-@pytest.fixture(scope="module")
-def deployed() -> Iterator[tuple[Any, str]]:
-    """A client of moto's Step Functions, and the ARN of the machine that was made from the file."""
-    prefix = f"arn:aws:lambda:{REGION}:123456789012:function:"
-    definition = json.dumps(yaml.safe_load(re.sub(r"\$\{(\w+)FunctionArn\}", rf"{prefix}\1", DEFINITION)))
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("AWS_ENDPOINT_URL", raising=False)
-        with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-            client = boto3.client("stepfunctions", region_name=REGION)
-            made = client.create_state_machine(name="easel", definition=definition, roleArn=ROLE)
-            yield client, made["stateMachineArn"]
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, deployed: tuple[Any, str]) -> Make:
-    def make(scene: Scene, **breaks: list[Exception]) -> Machine:
-        functions = Functions(scene, breaks)
-        made = Machine(*deployed, functions, [], [])
-        monkeypatch.setattr(lambda_eval_utils, "_invoke_lambda_function", functions.invoke)
-
-        def wait(_: WaitFunction, env: object, wait_seconds: float) -> None:
-            made.waits.append(wait_seconds)
-            scene.clock.sleep(wait_seconds)
-
-        monkeypatch.setattr(WaitFunction, "_wait_interval", wait)
-        monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=made.retries.append))
-        return made
-
-    return make
 
 
 def test_asynchronous_generation_succeeds_and_its_output_is_the_generation(machine: Make) -> None:
@@ -202,16 +80,20 @@ def test_vendor_that_is_out_of_order_is_asked_again_with_growing_pauses(machine:
     assert len(scene.now(made).attempts) == 3
 
 
-@pytest.mark.parametrize(("http", "asks", "code"), [(429, 6, "rate_limit"), (503, 4, "transient")])
+@pytest.mark.parametrize(
+    ("http", "asks", "pauses", "code"), [(429, 6, 5, "rate_limit"), (503, 4, 0, "transient")]
+)
 def test_vendor_that_stays_out_of_order_ends_the_generation(
-    machine: Make, http: int, asks: int, code: str
+    machine: Make, http: int, asks: int, pauses: int, code: str
 ) -> None:
     scene = Scene(*[mule_error(http)] * 20)
     made = scene.create()
     run = machine(scene)
     ended = run.run(made)
     assert (ended.status, ended.error) == ("FAILED", "Easel.Failed")
-    assert run.functions.called == ["Submit"] * asks + ["Settle"]
+    assert run.functions.called == ["Submit"] * (asks + pauses) + ["Settle"]
+    assert len(scene.script.asked) == asks
+    assert run.waits == [10] * pauses
     error = scene.now(made).error
     assert error is not None
     assert (error.code, error.retryable) == (code, True)
@@ -244,12 +126,20 @@ def test_function_that_died_while_it_asked_leaves_an_unknown_and_ends_the_genera
 def test_step_that_breaks_goes_to_the_one_exit_with_what_was_caught(machine: Make) -> None:
     scene = Scene(mule_submitted())
     made = scene.create()
-    run = machine(scene, Poll=[KilledError("out of memory")])
+    run = machine(scene, Poll=[KilledError("out of memory")] * 9)
     assert run.run(made).error == "Easel.Failed"
-    assert run.functions.called == ["Submit", "Poll", "Settle"]
+    assert run.functions.called == ["Submit", *["Poll"] * 9, "Settle"]
     error = scene.now(made).error
     assert error is not None
     assert error.code == "internal"
+
+
+def test_poll_that_was_killed_is_run_again_and_the_paid_image_is_kept(machine: Make) -> None:
+    scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
+    made = scene.create()
+    run = machine(scene, Poll=[KilledError("out of memory")] * 3)
+    assert run.run(made).error is None
+    assert scene.now(made).status.value == "succeeded"
 
 
 @pytest.mark.parametrize("step", ["Submit", "Poll", "Persist", "Settle"])

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from easel.domain.capabilities import Capabilities
+from easel.domain.limits import NO_LIMITS, RouteLimits
 from easel.domain.money import Money
 from easel.domain.sizes import Size, SizeRule
 from easel.errors import SettingsError
@@ -41,7 +42,8 @@ class Endpoint:
 class Route:
     """A model at an endpoint. `models` maps the names that callers use to the vendor's own.
 
-    `price` is for one image. `typical_seconds` is the usual time from submit to result.
+    `price` is for one image. `typical_seconds` is the usual time from submit to result. `shares_limits`
+    names what its limits count for, where that is more than this route.
     """
 
     endpoint: Endpoint
@@ -50,6 +52,13 @@ class Route:
     capabilities: Capabilities
     price: Money
     typical_seconds: float
+    limits: RouteLimits = NO_LIMITS
+    shares_limits: str | None = None
+
+    @property
+    def limit_scope(self) -> str:
+        """What the route's limits are counted under."""
+        return self.shares_limits or self.name
 
     @property
     def name(self) -> str:
@@ -147,7 +156,7 @@ AIMLAPI = Endpoint(
     base_url="https://api.aimlapi.com",
     result_hosts=("cdn.aimlapi.com", "dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com"),
     adapter=AimlApi(),
-    failed_task_cost="free",
+    failed_task_cost="unstated",  # refused requests are free; a picture blacked out by its filter may not be
 )
 
 QWEN_SIZES = {
@@ -207,6 +216,8 @@ PIXELDOJO_CAPABILITIES = Capabilities(
     800, 500, SizeRule(QWEN_SIZES, speaks="ratio"), switches=DASHSCOPE_SWITCHES
 )
 PIXELDOJO_PRICE = Money.of(2, "credits")
+# The vendor's newer text says 10 a minute, its older one 60; per account, so all its routes share it.
+PIXELDOJO_LIMITS = RouteLimits(per_minute=10)
 PIXELDOJO_ROUTES = (
     Route(
         endpoint=PIXELDOJO,
@@ -215,6 +226,8 @@ PIXELDOJO_ROUTES = (
         capabilities=PIXELDOJO_CAPABILITIES,
         price=PIXELDOJO_PRICE,
         typical_seconds=30,
+        limits=PIXELDOJO_LIMITS,
+        shares_limits="pixeldojo",
     ),
     Route(
         endpoint=PIXELDOJO,
@@ -223,6 +236,8 @@ PIXELDOJO_ROUTES = (
         capabilities=PIXELDOJO_CAPABILITIES,
         price=PIXELDOJO_PRICE,
         typical_seconds=25,
+        limits=PIXELDOJO_LIMITS,
+        shares_limits="pixeldojo",
     ),
     Route(
         endpoint=PIXELDOJO,
@@ -231,6 +246,8 @@ PIXELDOJO_ROUTES = (
         capabilities=PIXELDOJO_CAPABILITIES,
         price=PIXELDOJO_PRICE,
         typical_seconds=25,
+        limits=PIXELDOJO_LIMITS,
+        shares_limits="pixeldojo",
     ),
     Route(
         endpoint=PIXELDOJO,
@@ -239,6 +256,8 @@ PIXELDOJO_ROUTES = (
         capabilities=Capabilities(None, 500, SizeRule(LORA_RATIOS, speaks="ratio"), n_max=4, lora=True),
         price=PIXELDOJO_PRICE,
         typical_seconds=40,
+        limits=PIXELDOJO_LIMITS,
+        shares_limits="pixeldojo",
     ),
 )
 
@@ -248,18 +267,22 @@ def dashscope_routes(endpoint: Endpoint, prices: Mapping[str, str]) -> tuple[Rou
     draw = Capabilities(800, 500, SizeRule(QWEN_SIZES), switches=DASHSCOPE_SWITCHES)
     edit = Capabilities(800, 500, EDIT_SIZE_RULE, n_max=6, images=(1, 3), switches=DASHSCOPE_SWITCHES)
     edit_plain = Capabilities(800, 500, None, images=(1, 3), switches=DASHSCOPE_SWITCHES)
-    rows: tuple[tuple[str, tuple[str, ...], Capabilities, float], ...] = (
-        ("qwen-image-max", ("qwen-image-max-2025-12-30",), draw, 25),
-        ("qwen-image-plus", ("qwen-image-plus-2026-01-09",), draw, 24),
-        ("qwen-image", (), draw, 24),
-        ("qwen-image-edit-max", ("qwen-image-edit-max-2026-01-16",), edit, 25),
+    # Submits and running tasks count per Alibaba account and model (Model Studio, rate limits, 2026-03).
+    slow, quick = RouteLimits(per_minute=2), RouteLimits(per_second=2)
+    tasks = RouteLimits(per_second=2, running=2)
+    rows: tuple[tuple[str, tuple[str, ...], Capabilities, float, RouteLimits], ...] = (
+        ("qwen-image-max", ("qwen-image-max-2025-12-30",), draw, 25, slow),
+        ("qwen-image-plus", ("qwen-image-plus-2026-01-09",), draw, 24, tasks),
+        ("qwen-image", (), draw, 24, tasks),
+        ("qwen-image-edit-max", ("qwen-image-edit-max-2026-01-16",), edit, 25, slow),
         (
             "qwen-image-edit-plus",
             ("qwen-image-edit-plus-2025-10-30", "qwen-image-edit-plus-2025-12-15"),
             edit,
             20,
+            quick,
         ),
-        ("qwen-image-edit", (), edit_plain, 20),
+        ("qwen-image-edit", (), edit_plain, 20, quick),
     )
     return tuple(
         Route(
@@ -269,8 +292,9 @@ def dashscope_routes(endpoint: Endpoint, prices: Mapping[str, str]) -> tuple[Rou
             capabilities=capabilities,
             price=Money.of(prices[label], "CNY"),
             typical_seconds=seconds,
+            limits=limits,
         )
-        for label, snapshots, capabilities, seconds in rows
+        for label, snapshots, capabilities, seconds, limits in rows
     )
 
 

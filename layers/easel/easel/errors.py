@@ -6,6 +6,7 @@
     │   ├── UnauthorizedError        401
     │   ├── ForbiddenError           403
     │   ├── NotFoundError            404
+    │   ├── ConflictError            409
     │   ├── PayloadTooLargeError     413
     │   ├── UnsupportedMediaError    415
     │   ├── InvalidRequestError      422, names the fields
@@ -80,6 +81,12 @@ class NotFoundError(RequestError):
     """There is nothing under this address, or it belongs to somebody else."""
 
     status, code, title = 404, "not_found", "Not found"
+
+
+class ConflictError(RequestError):
+    """The generation's state does not allow this."""
+
+    status, code, title = 409, "conflict", "Conflict"
 
 
 class PayloadTooLargeError(RequestError):

@@ -1,8 +1,10 @@
-"""What the functions are invoked with by the workflow."""
+"""What the functions are invoked with: by the workflow, by the schedule, by executions that ended badly."""
 
-from pydantic import BaseModel, Field
+from typing import Any
 
-from easel.domain.ids import GENERATION_ID
+from pydantic import BaseModel, Field, field_validator
+
+from easel.domain.ids import GENERATION_ID, is_generation_id
 
 
 class Fault(BaseModel):
@@ -16,3 +18,27 @@ class StepInput(BaseModel):
 
     id: str = Field(pattern=f"^{GENERATION_ID.pattern}$")
     fault: Fault | None = None
+
+
+class EndedExecution(BaseModel):
+    """The detail of `Step Functions Execution Status Change`: only the execution's name is needed."""
+
+    name: str
+
+
+class ReconcileInput(BaseModel):
+    """An EventBridge event: of the schedule (no name in its detail), or of an execution that ended badly."""
+
+    detail: EndedExecution | None = None
+
+    @field_validator("detail", mode="before")
+    @classmethod
+    def only_of_executions(cls, detail: Any) -> Any:
+        """The schedule's detail is an empty object."""
+        return detail or None
+
+    @property
+    def generation_id(self) -> str | None:
+        """The generation that the execution carried; None for the schedule, and for a foreign name."""
+        name = self.detail.name[: len("gen_") + 26] if self.detail else ""
+        return name if is_generation_id(name) else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
+from easel.domain.failover import RouteState
 from easel.domain.generation import Generation, Image
 from easel.wire import HttpResponse
 
@@ -70,6 +71,39 @@ class GenerationStore(Protocol):
     ) -> Page:
         """A tenant's generations, newest first. Raises InvalidRequestError for a forged cursor."""
 
+    def quiet(self, before: datetime) -> Iterator[str]:
+        """The ids of open generations that have not moved since, the longest quiet first, page by page."""
+
+
+class RouteStates(Protocol):
+    """What all steps know of the routes now: slots, places and failures. Names are routes or limit scopes."""
+
+    def read(self, names: Sequence[str]) -> Mapping[str, RouteState]:
+        """The state of each; it may be a moment old."""
+
+    def take_slot(
+        self, name: str, spacing_seconds: float, now: datetime, latest: datetime
+    ) -> datetime | None:
+        """The next free slot, for the caller alone; None where there is none before `latest`."""
+
+    def pause(self, name: str, until: datetime) -> None:
+        """No slot before `until`."""
+
+    def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
+        """One of so many places, until it is freed or the time given."""
+
+    def free_place(self, name: str, holder: str) -> None:
+        """Give a place back; harmless when there is none."""
+
+    def failed(self, name: str, now: datetime) -> None:
+        """One more failure in a row; from a number of them on the route is left alone for a while."""
+
+    def succeeded(self, name: str) -> None:
+        """The failures are over."""
+
+    def probe(self, name: str, now: datetime) -> bool:
+        """Whether the caller is the one who may try a route that was left alone long enough."""
+
 
 class ImageStore(Protocol):
     """Where image bytes lie."""
@@ -96,8 +130,11 @@ class ImageStore(Protocol):
 class Workflow(Protocol):
     """What carries a generation from queued to its end."""
 
-    def start(self, generation_id: str) -> None:
-        """Start the execution named by the id; starting it again is harmless."""
+    def start(self, generation_id: str, carrier: int = 0) -> None:
+        """Start the execution named by the id and the carrier's number; starting it again is harmless."""
+
+    def is_carried(self, generation_id: str, carrier: int) -> bool | None:
+        """Whether that execution runs; None where there is no such execution."""
 
 
 class EventBus(Protocol):

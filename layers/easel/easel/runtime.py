@@ -21,16 +21,21 @@ from easel.aws.clients import client
 from easel.aws.events import EventBridgeBus
 from easel.aws.images import S3Images
 from easel.aws.keys import DynamoApiKeys
+from easel.aws.route_states import DynamoRouteStates
 from easel.aws.secrets import SecretVendorKeys
 from easel.aws.table import DynamoGenerations
 from easel.aws.workflow import StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
+from easel.domain.limits import configured_limits
 from easel.doors.native import NativeDoor
 from easel.errors import SettingsError
+from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
 from easel.steps.read import Reader
+from easel.steps.reconcile import Reconciler
+from easel.steps.route_desk import RouteDesk
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
 from easel.steps.vendor_calls import VendorCalls
@@ -114,13 +119,27 @@ def vendor_calls() -> VendorCalls:
     return VendorCalls(transport(), vendor_keys(), images(), CATALOGUE, vendor_base_urls())
 
 
+def route_desk() -> RouteDesk:
+    """Turns at the routes, within the vendors' limits."""
+    states = DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"))
+    catalogue = {name: route.limits for name, route in CATALOGUE.routes.items()}
+    limits = configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), catalogue)
+    return RouteDesk(states, CATALOGUE, limits, SystemClock())
+
+
+def workflow() -> StepFunctionsWorkflow:
+    """The state machine."""
+    return StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_STATE_MACHINE"))
+
+
 def native_door() -> NativeDoor:
     """The native HTTP API's parts."""
     clock = SystemClock()
-    workflow = StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_STATE_MACHINE"))
+    reader = Reader(store(), clock)
     return NativeDoor(
-        creator=Creator(store(), images(), workflow, vendor_keys(), CATALOGUE, clock),
-        reader=Reader(store(), clock),
+        creator=Creator(store(), images(), workflow(), vendor_keys(), CATALOGUE, clock),
+        reader=reader,
+        canceler=Canceler(store(), reader, clock),
         images=images(),
         api_keys=DynamoApiKeys(client("dynamodb"), setting("EASEL_TABLE")),
         vendor_keys=vendor_keys(),
@@ -131,12 +150,12 @@ def native_door() -> NativeDoor:
 
 def submitter() -> Submitter:
     """The Submit step."""
-    return Submitter(store(), vendor_calls(), SystemClock())
+    return Submitter(store(), vendor_calls(), route_desk(), SystemClock())
 
 
 def poller() -> Poller:
     """The Poll step."""
-    return Poller(store(), vendor_calls(), SystemClock())
+    return Poller(store(), vendor_calls(), route_desk(), SystemClock())
 
 
 def persister() -> Persister:
@@ -149,6 +168,11 @@ def settler() -> Settler:
     """The Settle step."""
     bus = EventBridgeBus(client("events"), setting("EASEL_EVENT_BUS"))
     return Settler(store(), images(), bus, SystemClock())
+
+
+def reconciler() -> Reconciler:
+    """The Reconcile step."""
+    return Reconciler(store(), workflow(), settler(), SystemClock())
 
 
 @dataclass(slots=True)

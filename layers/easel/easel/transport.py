@@ -20,6 +20,7 @@ from urllib3.exceptions import (
     MaxRetryError,
     NewConnectionError,
     ProtocolError,
+    SSLError,
 )
 
 from easel.errors import (
@@ -33,9 +34,9 @@ from easel.ports import Download
 from easel.wire import HttpResponse
 
 CONNECT_SECONDS = 5.0
-ANSWER_BYTES_MAX = (
-    96 * 1024 * 1024
-)  # four images in base64; Submit's memory is sized for less than this twice
+# Four 1536*1536 PNGs in base64 are 40 MB; the memory of Submit and Poll allows for an answer of this.
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+STALL_SECONDS = 20.0  # without a byte of a result, until its link is given up
 REDIRECTS_MAX = 3
 CHUNK_BYTES = 64 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -108,7 +109,13 @@ class HttpTransport:
     def _follow(self, url: str, hosts: frozenset[str], timeout_seconds: float) -> urllib3.BaseHTTPResponse:
         for _ in range(REDIRECTS_MAX + 1):
             address = self._checked(url, hosts)
-            response = self._open("GET", address, {"Accept": "image/*"}, None, timeout_seconds)
+            response = self._open(
+                "GET",
+                address,
+                {"Accept": "image/*", "Accept-Encoding": "identity"},
+                None,
+                min(timeout_seconds, STALL_SECONDS),
+            )
             if response.status not in REDIRECTS:
                 return response
             url = urljoin(address, response.headers.get("location", ""))
@@ -134,15 +141,21 @@ class HttpTransport:
         self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, timeout_seconds: float
     ) -> urllib3.BaseHTTPResponse:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout_seconds)
+        # A POST may cost money: on a connection that the other side is just closing, it would be unknown.
+        own = {"Connection": "close"} if method == "POST" else {}
         try:
             return self._pool.request(
-                method, url, headers=dict(headers), body=data,
+                method, url, headers={**headers, **own}, body=data,
                 timeout=timeout, preload_content=False, redirect=False,
             )  # fmt: skip
         except NEVER_OPENED as error:
             raise NotSentError(f"no connection: {type(error).__name__}") from error
         except LocationParseError as error:
             raise NotSentError("the address is not a URL") from error
+        except SSLError as error:
+            if isinstance(error.args[0], ssl.SSLCertVerificationError):
+                raise NotSentError("the other side is not who it should be") from error
+            raise AnswerLostError(f"no answer: {type(error).__name__}") from error
         except (MaxRetryError, ProtocolError, HTTPError) as error:
             raise AnswerLostError(f"no answer: {type(error).__name__}") from error
 

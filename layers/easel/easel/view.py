@@ -85,12 +85,25 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "route": attempt.route,
         "state": attempt.state.value,
+        "because": attempt.because,
         "task_id": attempt.task_id,
         "request_id": attempt.request_id,
         "asked_at": _time(attempt.asked_at),
         "answered_at": _time(attempt.answered_at),
         "ended_at": _time(attempt.ended_at),
         **{figure: _money(getattr(attempt, figure)) for figure in FIGURES},
+        "error": _failure(attempt),
+    }
+
+
+def _failure(attempt: Attempt) -> dict[str, Any] | None:
+    failure = attempt.failure
+    if failure is None:
+        return None
+    return {
+        "code": failure.failure_class.value,
+        "vendor_code": failure.code,
+        "http_status": failure.http_status,
     }
 
 

@@ -47,11 +47,20 @@ def test_event_that_the_bus_did_not_take_is_an_error_although_the_call_succeeded
 
 
 class Machine:
-    """A client of Step Functions."""
+    """A client of Step Functions. `status` is what it says of every execution."""
 
-    def __init__(self, code: str | None = None) -> None:
+    def __init__(self, code: str | None = None, status: str = "RUNNING") -> None:
         self.code = code
+        self.status = status
         self.started: list[dict[str, str]] = []
+        self.described: list[str] = []
+
+    def describe_execution(self, **asked: str) -> dict[str, str]:
+        self.described.append(asked.pop("executionArn"))
+        assert not asked
+        if self.code:
+            raise ClientError({"Error": {"Code": self.code, "Message": "m"}}, "DescribeExecution")
+        return {"status": self.status}
 
     def start_execution(self, **asked: str) -> None:
         self.started.append(asked)
@@ -77,6 +86,41 @@ def test_starting_again_is_harmless() -> None:
 def test_any_other_refusal_is_an_error(code: str) -> None:
     with pytest.raises(ClientError, match=code):
         StepFunctionsWorkflow(Machine(code), "arn").start("gen_1")
+
+
+def test_later_executions_bear_their_number() -> None:
+    machine = Machine()
+    StepFunctionsWorkflow(machine, "arn").start("gen_1", 3)
+    (asked,) = machine.started
+    assert asked["name"] == "gen_1-3"
+    assert json.loads(asked["input"]) == {"id": "gen_1"}
+
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:easel-generate-dev"
+EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:easel-generate-dev"
+STATUSES = [
+    ("RUNNING", True), ("PENDING_REDRIVE", False), ("FAILED", False), ("TIMED_OUT", False),
+    ("ABORTED", False), ("SUCCEEDED", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "carried"), STATUSES)
+def test_only_a_running_execution_carries_its_generation(status: str, carried: bool) -> None:
+    machine = Machine(status=status)
+    assert StepFunctionsWorkflow(machine, MACHINE).is_carried("gen_1", 0) is carried
+    assert machine.described == [f"{EXECUTION}:gen_1"]
+
+
+def test_execution_that_does_not_exist_is_told_apart_from_one_that_ended() -> None:
+    machine = Machine("ExecutionDoesNotExist")
+    assert StepFunctionsWorkflow(machine, MACHINE).is_carried("gen_1", 2) is None
+    assert machine.described == [f"{EXECUTION}:gen_1-2"]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_question_that_is_refused_is_an_error_and_no_answer(code: str) -> None:
+    with pytest.raises(ClientError, match=code):
+        StepFunctionsWorkflow(Machine(code), MACHINE).is_carried("gen_1", 0)
 
 
 def test_aws_calls_have_time_outs_and_bounded_retries() -> None:

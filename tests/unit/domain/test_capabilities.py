@@ -206,7 +206,7 @@ def test_lora_is_taken_by_lora_routes_only_and_needed_there() -> None:
 
 
 def test_all_problems_are_told_at_once() -> None:
-    result = fitted(POOR, n=2, size="4:3", seed=2**40, images=[LINK], lora={"weights": "w"})
+    result = fitted(POOR, n=2, size="4:3", seed=2**40, images=[LINK], lora={"weights": "owner/name"})
     assert sorted(problem_fields(result)) == ["images", "lora", "n", "seed", "size"]
 
 

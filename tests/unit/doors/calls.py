@@ -76,7 +76,7 @@ class Api:
         scene = self.scene
         self.app = native_api(
             NativeDoor(
-                scene.creator, scene.reader, scene.images, self.keys, scene.keys, CATALOGUE,
+                scene.creator, scene.reader, scene.canceler, scene.images, self.keys, scene.keys, CATALOGUE,
                 Logger(service=f"test-{next(NUMBERS)}", stream=self.log),
             )
         )  # fmt: skip

@@ -16,6 +16,7 @@ GUARDED = [
     ("POST", "/v1/generations"),
     ("GET", "/v1/generations"),
     ("GET", "/v1/generations/gen_01ARYZ6S410000000000000000"),
+    ("POST", "/v1/generations/gen_01ARYZ6S410000000000000000/cancel"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/qwen-image-max"),
 ]

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from easel.domain.request import GenerationRequest
 from easel.errors import (
     AlreadyExistsError,
+    ConflictError,
     ForbiddenError,
     IdempotencyMismatchError,
     InvalidRequestError,
@@ -26,6 +27,7 @@ STATUSES = {
     UnauthorizedError: (401, "unauthorized"),
     ForbiddenError: (403, "forbidden"),
     NotFoundError: (404, "not_found"),
+    ConflictError: (409, "conflict"),
     PayloadTooLargeError: (413, "payload_too_large"),
     UnsupportedMediaError: (415, "unsupported_media_type"),
     InvalidRequestError: (422, "invalid_request"),
@@ -143,7 +145,7 @@ def test_json_that_is_no_object_is_422(raw: str) -> None:
         ({"seed": -1}, "seed", "0"),
         ({"prompt": "x" * 4001}, "prompt", "4000"),
         ({"prompt": " "}, "prompt", None),
-        ({"lora": {"weights": "w", "steps": 51}}, "lora.steps", "50"),
+        ({"lora": {"weights": "owner/name", "steps": 51}}, "lora.steps", "50"),
         ({"images": ["http://a"]}, "images.0", None),
         ({"images": ["https://a"] * 4}, "images", "3"),
         ({"deadline_seconds": 5}, "deadline_seconds", "10"),
@@ -174,7 +176,7 @@ def test_unknown_field_is_named_with_the_fields_there_are() -> None:
 
 
 def test_unknown_field_of_a_lora_is_named_with_the_fields_of_a_lora() -> None:
-    answer = Api().create(lora={"weights": "w", "colour": "red"})
+    answer = Api().create(lora={"weights": "owner/name", "colour": "red"})
     (error,) = answer.body["errors"]
     assert error["field"] == "lora.colour"
     assert error["allowed"] == ["weights", "scale", "steps", "guidance", "go_fast"]

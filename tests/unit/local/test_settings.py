@@ -1,5 +1,6 @@
 """The local stack's settings."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,30 @@ def test_the_api_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert len(key) > 40
     assert keep_api_key(tmp_path) == key
     assert (tmp_path / "api-key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EASEL_SANDBOX_LATENCY", "fast"),
+        ("EASEL_AWS_PORT", "3000"),
+        ("MULEROUTER_BASE_URL", "http://127.0.0.1:99999"),
+        ("MULEROUTER_API_KEY", "ключ"),
+        ("EASEL_VENDOR_LIMITS", "some"),
+        ("EASEL_VENDOR_LIMITS", '{"nobody/nothing": {}}'),
+        ("EASEL_VENDOR_LIMITS", '{"aimlapi/qwen-image": {"per_second": 0}}'),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(StackError, match=name):
+        read_settings({name: value}, NO_FILE)
+
+
+def test_vendors_limits_hold_for_real_vendors_and_not_for_the_sandbox() -> None:
+    sandboxed = json.loads(read_settings({}, NO_FILE).limits)
+    assert sandboxed == {route: {} for route in CATALOGUE.routes}
+    mixed = json.loads(read_settings({"DASHSCOPE_API_KEY": "sk-real"}, NO_FILE).limits)
+    assert set(mixed) == {route for route in CATALOGUE.routes if not route.startswith("dashscope-intl/")}
+    keys = {f"{endpoint.setting}_API_KEY": "real" for endpoint in CATALOGUE.endpoints.values()}
+    assert read_settings(keys, NO_FILE).limits == "catalogue"
+    assert read_settings({"EASEL_VENDOR_LIMITS": "off"}, NO_FILE).limits == "off"

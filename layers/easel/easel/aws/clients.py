@@ -17,5 +17,7 @@ CONFIG = Config(
 def client(service: str) -> Any:
     """The one client of a service in this process."""
     # boto3 signs links with version 2 where a region still takes it, and no bucket of ours should.
-    config = CONFIG.merge(Config(signature_version="s3v4")) if service == "s3" else CONFIG
+    # A link to the global host name would be redirected to the region's, where its signature is void.
+    s3 = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    config = CONFIG.merge(s3) if service == "s3" else CONFIG
     return boto3.client(service, config=config)  # type: ignore[call-overload]

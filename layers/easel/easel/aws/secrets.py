@@ -31,10 +31,9 @@ class SecretVendorKeys:
         if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys.values()):
             raise SettingsError("the vendor keys' secret must be a JSON object of strings")
         stripped = {name: key.strip() for name, key in keys.items()}
-        for name, key in stripped.items():
-            # urllib3 would refuse such a header with an error that quotes the key.
-            if not (key.isascii() and (key.isprintable() or not key)):
-                raise SettingsError(f"the vendor key of {name} has characters that no header may have")
-        self._cached = {name: key for name, key in stripped.items() if key}
+        # A key that no header may have counts as missing: its routes are not ready, the others are.
+        self._cached = {
+            name: key for name, key in stripped.items() if key.isascii() and key.isprintable() and key
+        }
         self._until = time.monotonic() + CACHE_SECONDS
         return self._cached

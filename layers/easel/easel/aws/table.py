@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,13 @@ from botocore.exceptions import ClientError
 
 from easel.domain.generation import TERMINAL, Generation
 from easel.domain.ids import is_generation_id
-from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
+from easel.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    FieldProblem,
+    InvalidRequestError,
+    VersionConflictError,
+)
 from easel.ports import Claim, Idempotency, Page
 
 
@@ -53,6 +60,8 @@ def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
     record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
     # A copy at the top, because filters cannot look inside a map that may lack the name.
     record["model"] = generation.request.model
+    if not generation.terminal:
+        record |= {"open_pk": "open", "open_sk": generation.updated_at.isoformat()}
     return generation_key(generation.id) | {
         name: SERIALIZER.serialize(value) for name, value in record.items()
     }
@@ -97,8 +106,13 @@ class DynamoGenerations:
             else:
                 self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
         except ClientError as error:
-            if _code(error) in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            if "ConditionalCheckFailed" in reasons or _code(error) == "ConditionalCheckFailedException":
                 raise AlreadyExistsError("the record or its idempotency key exists") from error
+            if "TransactionConflict" in reasons:
+                raise ConflictError(
+                    "A request with this Idempotency-Key is being taken right now."
+                ) from error
             raise
 
     def claim(self, tenant: str, key: str) -> Claim | None:
@@ -156,6 +170,17 @@ class DynamoGenerations:
             if not start:
                 return Page(tuple(found), None)
         return Page(tuple(found), _encode_cursor(start["list_sk"]["S"]) if start else None)
+
+    def quiet(self, before: datetime) -> Iterator[str]:
+        """Queries of the index that holds open generations only."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="open",
+            KeyConditionExpression="open_pk = :open AND open_sk < :before",
+            ExpressionAttributeValues={":open": {"S": "open"}, ":before": {"S": before.isoformat()}},
+        )
+        for page in pages:
+            yield from (item["pk"]["S"].removeprefix("gen#") for item in page["Items"])
 
     def _cursor_after(self, last: Generation, page: dict[str, Any], item: dict[str, Any]) -> str | None:
         ended = "LastEvaluatedKey" not in page and item is page["Items"][-1]

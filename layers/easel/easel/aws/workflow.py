@@ -16,14 +16,30 @@ class StepFunctionsWorkflow:
         self._client = client
         self._state_machine = state_machine
 
-    def start(self, generation_id: str) -> None:
+    def start(self, generation_id: str, carrier: int = 0) -> None:
         """Start the execution; one that is there already is as good."""
         try:
             self._client.start_execution(
                 stateMachineArn=self._state_machine,
-                name=generation_id,
+                name=execution_name(generation_id, carrier),
                 input=json.dumps({"id": generation_id}),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
+
+    def is_carried(self, generation_id: str, carrier: int) -> bool | None:
+        """Whether the execution runs; None where there is none."""
+        machine = self._state_machine.replace(":stateMachine:", ":execution:")
+        arn = f"{machine}:{execution_name(generation_id, carrier)}"
+        try:
+            return bool(self._client.describe_execution(executionArn=arn)["status"] == "RUNNING")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+                raise
+            return None
+
+
+def execution_name(generation_id: str, carrier: int) -> str:
+    """The first execution bears the generation's id, later ones a number behind it."""
+    return f"{generation_id}-{carrier}" if carrier else generation_id

@@ -64,6 +64,7 @@ class Record(BaseModel):
 class ResultRef(Record):
     """Where a finished image lies until it is kept: the vendor's link, or an object of ours."""
 
+    number: int = Field(description="its place among the images that were delivered")
     url: str | None = Field(default=None, repr=False)
     key: str | None = Field(default=None, description="S3 key in the image bucket, for inline results")
 
@@ -87,9 +88,24 @@ class Attempt(Record):
     results: tuple[ResultRef, ...] = Field(default=(), repr=False)
     filtered: int = Field(default=0, description="images that the vendor's moderation withheld")
     failure: Failure | None = None
+    because: str = Field(default="", description="why this route was asked")
     billed: Money | None = None
     possibly_billed: Money | None = None
     refunded: Money | None = None
+
+    @property
+    def costs_nothing(self) -> bool:
+        """Whether the vendor certainly takes no money for it."""
+        return self.possibly_billed is None and (self.billed is None or self.billed == self.refunded)
+
+
+class Slot(Record):
+    """A turn at a route that was taken for this generation."""
+
+    route: str
+    at: datetime
+    because: str
+    failures: int = Field(default=0, description="of the route in a row, when the turn was given")
 
 
 class Image(Record):
@@ -132,6 +148,8 @@ class Generation(Record):
     deadline_at: datetime
     ended_at: datetime | None = None
     route: str | None = None
+    slot: Slot | None = None
+    carrier: int = Field(default=0, description="which execution carries it: 0 is the first")
     parameters: ParameterReport | None = None
     attempts: tuple[Attempt, ...] = ()
     images: tuple[Image, ...] = ()
@@ -177,25 +195,39 @@ class Generation(Record):
         """Until the deadline; negative after it."""
         return (self.deadline_at - now).total_seconds()
 
-    def may_ask(self) -> bool:
-        """Whether a vendor may be asked: no earlier ask stands, or the last was certainly not taken."""
-        attempt = self.attempt
-        return self.status in (Status.QUEUED, Status.SUBMITTING) and (
-            attempt is None or attempt.state is AttemptState.REJECTED
-        )
+    def holding(self, slot: Slot | None, now: datetime) -> Self:
+        """A turn was taken for it, or is given back."""
+        return self._moved(now, slot=slot)
+
+    def carried_by(self, carrier: int, now: datetime) -> Self:
+        """Another execution carries it from here on."""
+        return self._moved(now, carrier=carrier)
 
     def intend(
-        self, route: str, model: str, quoted: Money, parameters: ParameterReport, now: datetime
+        self,
+        slot: Slot,
+        model: str,
+        quoted: Money,
+        parameters: ParameterReport,
+        now: datetime,
     ) -> Self:
-        """About to ask a vendor: the ledger's row is written before the ask."""
-        if not self.may_ask():
+        """About to ask a vendor: the ledger's row is written before the ask.
+
+        Never while an earlier ask stands, and where one may be billed only if the caller opted into that.
+        """
+        last = self.attempt
+        if last is not None and (
+            last.ended_at is None or not (last.costs_nothing or self.request.on_unknown == "resubmit")
+        ):
             raise IllegalMoveError(f"{self.id} must not ask a vendor now")
+        if self.status not in (Status.QUEUED, *AT_THE_VENDOR):
+            raise IllegalMoveError(f"{self.id} is {self.status}")
         attempt = Attempt(
-            number=len(self.attempts) + 1, route=route, model=model,
+            number=len(self.attempts) + 1, route=slot.route, model=model, because=slot.because,
             state=AttemptState.INTENT, quoted=quoted, asked_at=now,
         )  # fmt: skip
         return self._moved(
-            now, status=Status.SUBMITTING, route=route, parameters=parameters,
+            now, status=Status.SUBMITTING, route=slot.route, slot=None, parameters=parameters,
             attempts=(*self.attempts, attempt),
         )  # fmt: skip
 
@@ -256,6 +288,10 @@ class Generation(Record):
         changes = {"state": AttemptState.SUCCEEDED, "ended_at": now, "results": ()}
         return self._attempt_moved(now, {Status.PERSISTING}, changes, images=images)
 
+    def partly_kept(self, now: datetime, images: tuple[Image, ...], left: tuple[ResultRef, ...]) -> Self:
+        """Some images are in the bucket; the others are still to be fetched."""
+        return self._attempt_moved(now, {Status.PERSISTING}, {"results": left}, images=images)
+
     def settled(self, now: datetime, status: Status, error: GenerationError | None) -> Self:
         """The end. What an open attempt may have cost is said."""
         if status not in TERMINAL or (status is Status.SUCCEEDED) is not (error is None):
@@ -268,7 +304,9 @@ class Generation(Record):
         attempt = self.attempt
         if attempt is None or attempt.ended_at is not None:
             return self.attempts
-        state = AttemptState.UNKNOWN if attempt.state is AttemptState.INTENT else AttemptState.FAILED
+        state = AttemptState.SUCCEEDED if self.images else AttemptState.FAILED
+        if attempt.state is AttemptState.INTENT:
+            state = AttemptState.UNKNOWN
         possibly = attempt.quoted if attempt.billed is None else None
         closed = attempt.having(state=state, ended_at=now, results=(), possibly_billed=possibly)
         return (*self.attempts[:-1], closed)

@@ -81,7 +81,8 @@ class _Window:
 class ImageVerifier:
     """Feed it every chunk, then call `finish`. Raises ImageInvalidError as soon as the bytes are wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tail_allowed: bool = False) -> None:
+        self._tail_allowed = tail_allowed
         self._window = _Window()
         self._hash = hashlib.sha256()
         self._bytes = 0
@@ -114,7 +115,7 @@ class ImageVerifier:
         return ImageFacts(self.content_type, self.width, self.height, self._bytes, self._hash.hexdigest())
 
     def _only_padding(self, rest: bytes) -> None:
-        if rest.strip(b"\0"):
+        if rest.strip(b"\0") and not self._tail_allowed:
             raise ImageInvalidError(f"bytes follow after the end of the {self.content_type}")
 
     def _dimensions(self, width: int, height: int) -> None:

@@ -8,6 +8,7 @@ FIRST_SECONDS_MAX = 20.0
 GAP_SHARE = 0.08  # of the time that has passed, between two questions
 GAP_SECONDS_MIN, GAP_SECONDS_MAX = 1.0, 10.0
 BLIND_POLLS_MAX = 5  # answers in a row without a word on the task, before it is given up
+BLIND_SECONDS_MIN = 60.0  # since the vendor took the job: a fresh task may not be visible everywhere yet
 
 
 @dataclass(frozen=True, slots=True)

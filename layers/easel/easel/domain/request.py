@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,13 +24,35 @@ N_MAX = 6
 SEED_MAX = 2**53 - 1  # every JSON reader keeps integers up to here exact (RFC 8259, 6)
 DEADLINE_SECONDS_MIN, DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_DEFAULT = 10, 3600, 600
 
-ROUTE_NAME = re.compile(r"[a-z0-9-]+/[a-z0-9.-]+")
+WEIGHTS_PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+){1,4}", re.ASCII)
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return text
+
+
+def _undamaged(text: str) -> str:
+    if "\ufffd" in text:  # what decoders put in the place of bytes that are no UTF-8
+        raise ValueError("holds U+FFFD: it was damaged on its way here, send UTF-8")
+    return text
+
+
+def _known_weights_form(text: str) -> str:
+    if not (is_https_link(text) or WEIGHTS_PATH.fullmatch(text)):
+        raise ValueError("must be an https URL, or a HuggingFace path such as `owner/name`")
+    return text
+
+
+def is_https_link(text: str) -> bool:
+    """Whether the text is an https URL with a host, of printable ASCII without spaces."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and " " not in text
+    return plain and parts.scheme == "https" and bool(parts.hostname)
 
 
 def _known_size_form(text: str) -> str:
@@ -39,7 +62,7 @@ def _known_size_form(text: str) -> str:
 
 
 def _known_image_form(text: str) -> str:
-    if not text.startswith(("https://", "data:", "s3://")):
+    if not (is_https_link(text) or text.startswith(("data:", "s3://"))):
         raise ValueError('must be an https URL or a "data:image/...;base64," URL')
     if len(text) > IMAGE_URL_MAX and not text.startswith("data:"):
         raise ValueError(f"has {len(text)} characters, a link may have {IMAGE_URL_MAX}")
@@ -50,7 +73,9 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Prompt = Annotated[str, Field(min_length=1, max_length=PROMPT_MAX), AfterValidator(_not_blank)]
+Prompt = Annotated[
+    str, Field(min_length=1, max_length=PROMPT_MAX), AfterValidator(_not_blank), AfterValidator(_undamaged)
+]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Metadata = dict[
     Annotated[str, StringConstraints(min_length=1, max_length=64)],
@@ -67,8 +92,8 @@ class RequestModel(BaseModel):
 class Lora(RequestModel):
     """A LoRA to apply; a request with one is served by LoRA routes only."""
 
-    weights: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
-        description="https URL of the weights, or a HuggingFace path such as `owner/name`"
+    weights: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_known_weights_form)] = (
+        Field(description="https URL of the weights, or a HuggingFace path such as `owner/name`")
     )
     scale: Annotated[Number, Field(ge=0, le=2)] | None = Field(default=None, description="0 to 2")
     steps: Annotated[StrictInt, Field(ge=28, le=50)] | None = Field(
@@ -83,7 +108,7 @@ class GenerationRequest(RequestModel):
 
     model: str = Field(description="one of the models of `GET /v1/models`", max_length=64)
     prompt: Prompt = Field(description=f"what to draw, 1 to {PROMPT_MAX} code points")
-    negative_prompt: Annotated[str, Field(max_length=PROMPT_MAX)] | None = Field(
+    negative_prompt: Annotated[str, Field(max_length=PROMPT_MAX), AfterValidator(_undamaged)] | None = Field(
         default=None, description="what to avoid, in code points; most routes take 500"
     )
     size: Annotated[str, Field(max_length=16), AfterValidator(_known_size_form)] | None = Field(

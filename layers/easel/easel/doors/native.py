@@ -22,6 +22,7 @@ from easel.errors import (
     UnsupportedMediaError,
 )
 from easel.ports import ApiKeys, ImageStore, VendorKeys
+from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.read import LIST_DEFAULT, WAIT_SECONDS_MAX, Reader
 from easel.view import generation_view
@@ -38,6 +39,7 @@ class NativeDoor:
 
     creator: Creator
     reader: Reader
+    canceler: Canceler
     images: ImageStore
     api_keys: ApiKeys
     vendor_keys: VendorKeys
@@ -49,12 +51,23 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
     """The router with all calls of the native API."""
     app = APIGatewayHttpResolver()
 
-    def tenant() -> str:
-        return authenticate(door.api_keys, header(app, "authorization"))
+    def failed(error: Exception) -> Response[str]:
+        door.logger.exception("a call failed", exc_info=error)
+        return internal_response(app.current_event.request_context.request_id)
+
+    app.exception_handler(RequestError)(problem_response)
+    app.exception_handler(Exception)(failed)
+    _add_generations(app, door)
+    _add_catalogue(app, door)
+    return app
+
+
+def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
+    """The calls on generations."""
 
     @app.post("/v1/generations")
     def create() -> Response[str]:
-        owner = tenant()
+        owner = tenant_of(app, door)
         request = parse_request(json_body(app))
         wait = preferred_wait(header(app, "prefer"))
         generation = door.creator.create(owner, request, idempotency_key(app))
@@ -63,21 +76,22 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
         return answer(door, generation, accepted=True, waited=wait)
 
     @app.get("/v1/generations")
-    def page() -> dict[str, Any]:
+    def page() -> Response[str]:
         query = app.current_event.query_string_parameters
         page = door.reader.list(
-            tenant(),
+            tenant_of(app, door),
             status=query.get("status"),
             model=query.get("model"),
             limit=whole_number("limit", query.get("limit"), LIST_DEFAULT),
             cursor=query.get("cursor"),
         )
         views = [generation_view(one, door.images.uri, door.images.signed_url) for one in page.generations]
-        return {"data": views, "next_cursor": page.cursor}
+        body = json.dumps({"data": views, "next_cursor": page.cursor}, ensure_ascii=False)
+        return Response(200, "application/json", body, headers={"Cache-Control": "no-store"})
 
     @app.get("/v1/generations/<generation_id>")
     def get(generation_id: str) -> Response[str]:
-        owner = tenant()
+        owner = tenant_of(app, door)
         wait = whole_number("wait", app.current_event.query_string_parameters.get("wait"), 0)
         if not 0 <= wait <= WAIT_SECONDS_MAX:
             bounds = f"0 to {WAIT_SECONDS_MAX}"
@@ -85,14 +99,22 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
             raise InvalidRequestError("The wait is out of range.", [problem])
         return answer(door, door.reader.get(owner, generation_id, wait))
 
+    @app.post("/v1/generations/<generation_id>/cancel")
+    def cancel(generation_id: str) -> Response[str]:
+        return answer(door, door.canceler.cancel(tenant_of(app, door), generation_id))
+
+
+def _add_catalogue(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
+    """The calls on the catalogue, and those without a key."""
+
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
-        tenant()
+        tenant_of(app, door)
         return model_list(door.catalogue, door.vendor_keys.get())
 
     @app.get("/v1/models/<model>")
     def model(model: str) -> dict[str, Any]:
-        tenant()
+        tenant_of(app, door)
         return model_view(door.catalogue, door.vendor_keys.get(), model)
 
     @app.get("/healthz")
@@ -103,13 +125,10 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
     def nothing_here(_: Exception) -> Response[str]:
         return problem_response(NotFoundError("There is no such call."))
 
-    def failed(error: Exception) -> Response[str]:
-        door.logger.exception("a call failed", exc_info=error)
-        return internal_response(app.current_event.request_context.request_id)
 
-    app.exception_handler(RequestError)(problem_response)
-    app.exception_handler(Exception)(failed)
-    return app
+def tenant_of(app: APIGatewayHttpResolver, door: NativeDoor) -> str:
+    """The caller's tenant. Raises UnauthorizedError."""
+    return authenticate(door.api_keys, header(app, "authorization"))
 
 
 def header(app: APIGatewayHttpResolver, name: str) -> str | None:
@@ -148,7 +167,9 @@ def idempotency_key(app: APIGatewayHttpResolver) -> str | None:
         return None
     match = IDEMPOTENCY_KEY.fullmatch(value.strip())
     if match is None:
-        raise MalformedRequestError("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+        rule = "must be 1 to 255 printable ASCII characters"
+        problem = FieldProblem("Idempotency-Key", rule, limit=255)
+        raise MalformedRequestError(f"Idempotency-Key {rule}.", [problem])
     return match[1] or match[2]
 
 

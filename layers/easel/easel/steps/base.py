@@ -6,6 +6,7 @@ from math import ceil
 from typing import Literal
 
 from easel.catalogue import Endpoint, Route
+from easel.domain.failover import remaining_routes
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, Status
 from easel.domain.money import Money
@@ -19,7 +20,7 @@ class Next:
     """What the workflow does next. Only this travels through its state."""
 
     id: str
-    next: Literal["wait", "persist", "settle"]
+    next: Literal["submit", "wait", "persist", "settle"]
     wait_seconds: float = 0.0
 
     def as_state(self) -> dict[str, str | int]:
@@ -37,9 +38,10 @@ def load(store: GenerationStore, generation_id: str) -> Generation:
 
 def resume(generation: Generation) -> Next:
     """Where a generation goes on that this step has nothing to do for: a step that ran before did it."""
-    if generation.status is Status.PROCESSING:
-        attempt = generation.current_attempt
-        return Next(generation.id, "settle" if attempt.ended_at else "wait", 1.0)
+    if generation.status is Status.PROCESSING and generation.current_attempt.ended_at is None:
+        return Next(generation.id, "wait", 1.0)
+    if remaining_routes(generation):
+        return Next(generation.id, "submit")
     if generation.status is Status.PERSISTING:
         kept = generation.current_attempt.state is AttemptState.SUCCEEDED
         return Next(generation.id, "settle" if kept else "persist")

@@ -13,6 +13,7 @@ from easel.domain.input_images import check_input_image
 from easel.domain.request import GenerationRequest
 from easel.errors import (
     AlreadyExistsError,
+    ConflictError,
     FieldProblem,
     IdempotencyMismatchError,
     ImageInvalidError,
@@ -59,6 +60,8 @@ class Creator:
         except AlreadyExistsError:
             if idempotency and (earlier := self._earlier(tenant, idempotency)):
                 return earlier
+            if idempotency:
+                raise ConflictError("The Idempotency-Key is changing hands right now; try again.") from None
             raise
         self.workflow.start(generation.id)
         return generation

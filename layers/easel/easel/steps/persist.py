@@ -4,17 +4,33 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import BinaryIO
 
 from easel.catalogue import Catalogue, Endpoint
 from easel.domain.generation import Generation, Image, ResultRef, Status
 from easel.domain.image_bytes import ImageFacts, ImageVerifier
-from easel.errors import ImageInvalidError, ImageUnavailableError
+from easel.errors import (
+    AddressRefusedError,
+    AnswerLostError,
+    ImageInvalidError,
+    ImageUnavailableError,
+    NotSentError,
+)
 from easel.ports import Clock, GenerationStore, ImageStore, Transport
 from easel.steps.base import Next, load, resume
 
 RESULT_BYTES_MAX = 64 * 1024 * 1024  # a 2048*2048 PNG is at most 16 MB
 LINK_SECONDS = 120.0  # for one result, from the first byte to the last
+STEP_SECONDS = 240.0  # for all results, below the function's own 300 s
+
+RESULT_ERRORS = (
+    AddressRefusedError,
+    AnswerLostError,
+    ImageInvalidError,
+    ImageUnavailableError,
+    NotSentError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,8 @@ class Persister:
     extra_hosts: tuple[str, ...] = ()
 
     def persist(self, generation_id: str) -> Next:
-        """Settle comes next. Raises what Transport and the verification do; nothing half is kept then.
+        """Settle comes next. Raises one of RESULT_ERRORS where a result could not be kept; the others are
+        kept by then, and a repeated step fetches what is left. Nothing half is ever kept.
 
         The bytes are put down on local disk and verified before the first byte goes to the bucket, so
         that an object under a generation's key is a whole image, always.
@@ -41,18 +58,32 @@ class Persister:
         if generation.seconds_left(self.clock.now()) <= 0:
             return Next(generation_id, "settle")
         endpoint = self.catalogue.routes[attempt.route].endpoint
-        kept = tuple(
-            self._keep(generation, number, ref, endpoint) for number, ref in enumerate(attempt.results)
-        )
-        self.store.save(generation.kept(self.clock.now(), kept))
-        return Next(generation_id, "settle")
+        images, left, errors = list(generation.images), [], []
+        ends = self.clock.now() + timedelta(seconds=STEP_SECONDS)
+        for ref in attempt.results:
+            now = self.clock.now()
+            seconds = min(LINK_SECONDS, (ends - now).total_seconds(), generation.seconds_left(now))
+            try:
+                images.append(self._keep(generation, ref, endpoint, seconds))
+            except RESULT_ERRORS as error:
+                left.append(ref)
+                errors.append(error)
+        now = self.clock.now()
+        ordered = tuple(sorted(images, key=lambda image: image.key))
+        if not left:
+            self.store.save(generation.kept(now, ordered))
+            return Next(generation_id, "settle")
+        if len(left) < len(attempt.results):
+            self.store.save(generation.partly_kept(now, ordered, tuple(left)))
+        # What may go better the next time comes first: the workflow repeats the step by the error's name.
+        raise min(errors, key=lambda error: isinstance(error, AddressRefusedError))
 
-    def _keep(self, generation: Generation, number: int, ref: ResultRef, endpoint: Endpoint) -> Image:
-        with tempfile.TemporaryFile() as spool, self._open(ref, endpoint) as chunks:
+    def _keep(self, generation: Generation, ref: ResultRef, endpoint: Endpoint, seconds: float) -> Image:
+        with tempfile.TemporaryFile() as spool, self._open(ref, endpoint, seconds) as chunks:
             facts = spool_verified(chunks, spool)
             spool.seek(0)
             image = Image(
-                key=f"images/{generation.id}/{number}.{facts.extension}",
+                key=f"images/{generation.id}/{ref.number}.{facts.extension}",
                 content_type=facts.content_type,
                 width=facts.width,
                 height=facts.height,
@@ -63,15 +94,17 @@ class Persister:
             return image
 
     @contextmanager
-    def _open(self, ref: ResultRef, endpoint: Endpoint) -> Iterator[Iterator[bytes]]:
+    def _open(self, ref: ResultRef, endpoint: Endpoint, seconds: float) -> Iterator[Iterator[bytes]]:
         if ref.key is not None:
             with self.images.open(ref.key) as chunks:
                 yield chunks
             return
+        if seconds <= 0:
+            raise AnswerLostError("the step has no time left for this result")
         if ref.url is None:
             raise ImageUnavailableError("the result has neither a link nor an object")
         hosts = (*endpoint.result_hosts, *self.extra_hosts)
-        with self.transport.download(ref.url, hosts=hosts, timeout_seconds=LINK_SECONDS) as download:
+        with self.transport.download(ref.url, hosts=hosts, timeout_seconds=seconds) as download:
             if (download.content_length or 0) > RESULT_BYTES_MAX:
                 raise ImageInvalidError(
                     f"the result announces {download.content_length} bytes, too many to keep"
@@ -81,7 +114,7 @@ class Persister:
 
 def spool_verified(chunks: Iterator[bytes], spool: BinaryIO) -> ImageFacts:
     """Write the chunks down while they are verified. Raises ImageInvalidError."""
-    verifier, length = ImageVerifier(), 0
+    verifier, length = ImageVerifier(tail_allowed=True), 0  # paid for, and every decoder ignores a tail
     for chunk in chunks:
         length += len(chunk)
         if length > RESULT_BYTES_MAX:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from easel.domain.failure import Failure
 from easel.domain.generation import Generation, Status
-from easel.domain.polling import BLIND_POLLS_MAX, STAY_SECONDS, Pace
+from easel.domain.polling import BLIND_POLLS_MAX, BLIND_SECONDS_MIN, STAY_SECONDS, Pace
 from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError
 from easel.ports import Clock, GenerationStore
 from easel.steps.base import Next, failed_charges, load, resume
+from easel.steps.route_desk import RouteDesk
 from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Missing, Pending, PollAnswer, VendorTask
 
@@ -20,6 +21,7 @@ class Poller:
 
     store: GenerationStore
     calls: VendorCalls
+    desk: RouteDesk
     clock: Clock
 
     def poll(self, generation_id: str) -> Next:
@@ -36,6 +38,8 @@ class Poller:
                 if moved is not generation:
                     self.store.save(moved)
                     generation = moved
+                    if moved.current_attempt.ended_at or moved.status is not Status.PROCESSING:
+                        self.desk.report(moved)
                 asked_later = _retry_after(answer)
             if generation.status is not Status.PROCESSING or generation.current_attempt.ended_at:
                 break
@@ -82,7 +86,8 @@ class Poller:
         blind = generation.current_attempt.blind_polls + 1
         status = word or generation.current_attempt.vendor_status
         told = generation.told(self.clock.now(), blind_polls=blind, vendor_status=status)
-        if blind < BLIND_POLLS_MAX:
+        age = (self.clock.now() - generation.current_attempt.asked_at).total_seconds()
+        if blind < BLIND_POLLS_MAX or age < BLIND_SECONDS_MIN:
             return told
         lost = failure or Failure.lost_task(word)
         charges = {"possibly_billed": generation.current_attempt.quoted}

@@ -96,6 +96,8 @@ def error_of(generation: Generation, fault: str | None) -> GenerationError:
     """Why it failed: what the vendor said last, or else what the workflow caught."""
     attempt = generation.attempt
     failure = attempt.failure if attempt else None
+    if attempt is not None and attempt.state is AttemptState.INTENT:
+        return GenerationError(code="submission_unknown", message=CODE_MESSAGES[AttemptState.UNKNOWN])
     if attempt is None or failure is None:
         code = FAULT_CODES.get(fault or "", "internal")
         return GenerationError(code=code, message=FAULT_MESSAGES[code])

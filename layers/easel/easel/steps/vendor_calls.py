@@ -80,7 +80,7 @@ class VendorCalls:
             if isinstance(image, InlineImage):
                 key = f"incoming/{generation.id}/{generation.current_attempt.number}-{number}"
                 self.images.put_bytes(key, image.data, "application/octet-stream")
-                refs.append(ResultRef(key=key))
+                refs.append(ResultRef(number=number, key=key))
             else:
-                refs.append(ResultRef(url=image.url))
+                refs.append(ResultRef(number=number, url=image.url))
         return tuple(refs)

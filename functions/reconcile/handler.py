@@ -1,0 +1,17 @@
+"""The Reconcile step: on a schedule, and when an execution ended badly."""
+
+from typing import Any
+
+from easel import runtime
+from easel.events_in import ReconcileInput
+
+step = runtime.Provided(runtime.reconciler)
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Takes an EventBridge event, gives how many generations met which fate."""
+    generation_id = ReconcileInput.model_validate(event).generation_id
+    reconciler = step.get()
+    fates = {reconciler.look_after(generation_id): 1} if generation_id else reconciler.sweep()
+    runtime.logger().info("reconciled", generation_id=generation_id, fates=fates)
+    return fates

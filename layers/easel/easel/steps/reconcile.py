@@ -1,0 +1,67 @@
+"""Reconcile: find generations that no execution carries, and bring each to its end."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from easel.errors import EaselError, VersionConflictError
+from easel.ports import Clock, GenerationStore, Workflow
+from easel.steps.settle import Settler
+
+QUIET_SECONDS = 60.0  # a record that moved more recently than this is being carried, or just was
+GRACE_SECONDS = 30.0  # after a deadline, for the execution to settle by itself
+CARRIERS_MAX = 10  # executions of one generation, before it is ended as it stands
+SWEEP_SECONDS = 40.0  # of one run, below the function's own 60 s; the next run goes on
+CARRIED, RESTARTED, SETTLED, ENDED = "carried", "restarted", "settled", "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Takes care of what was left lying."""
+
+    store: GenerationStore
+    workflow: Workflow
+    settler: Settler
+    clock: Clock
+
+    def sweep(self) -> dict[str, int]:
+        """Look after every open generation that has not moved for a while; how many met which fate.
+
+        One that cannot be looked after does not keep the others waiting: what went wrong is raised at the
+        end, as an ExceptionGroup.
+        """
+        now = self.clock.now()
+        fates, faults = [], []
+        for one in self.store.quiet(now - timedelta(seconds=QUIET_SECONDS)):
+            try:
+                fates.append(self.look_after(one))
+            except (EaselError, ValueError) as error:  # a record that cannot be read, or not be moved
+                faults.append(error)
+            if (self.clock.now() - now).total_seconds() > SWEEP_SECONDS:
+                break
+        if faults:
+            raise ExceptionGroup("some generations could not be looked after", faults)
+        return {fate: fates.count(fate) for fate in (CARRIED, RESTARTED, SETTLED, ENDED)}
+
+    def look_after(self, generation_id: str) -> str:
+        """Leave it, start an execution that goes on where the last one stopped, or end it.
+
+        The steps read the ledger before they do anything, so a further execution never asks a vendor twice,
+        and two of them beside each other only lose each other's writes.
+        """
+        now, generation = self.clock.now(), self.store.get(generation_id)
+        if generation is None or generation.terminal:
+            return ENDED
+        try:
+            if generation.seconds_left(now) < -GRACE_SECONDS or generation.carrier >= CARRIERS_MAX:
+                self.settler.settle(generation.id)
+                return SETTLED
+            carried = self.workflow.is_carried(generation.id, generation.carrier)
+            if carried:
+                return CARRIED
+            carrier = generation.carrier if carried is None else generation.carrier + 1
+            if carrier != generation.carrier:
+                self.store.save(generation.carried_by(carrier, now))
+        except VersionConflictError:
+            return CARRIED
+        self.workflow.start(generation.id, carrier)
+        return RESTARTED

@@ -1,0 +1,125 @@
+"""The desk where a generation gets its turn at a route, and reports how it went."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from easel.catalogue import Catalogue, Route
+from easel.domain.failover import (
+    BREAKER_FAILURES,
+    Candidate,
+    Decision,
+    Hold,
+    RouteState,
+    decide,
+    remaining_routes,
+)
+from easel.domain.failure import FailureClass
+from easel.domain.generation import AttemptState, Generation, Slot
+from easel.domain.limits import NO_LIMITS, RouteLimits
+from easel.ports import Clock, RouteStates
+
+PAUSE_SECONDS = 10.0  # after a rate limit that names no time; recovery is usual within a minute
+PROBED_SECONDS = 5.0  # somebody else probes the route: look again after this
+PLACE_SHARE = 0.25  # of the route's typical time, until a place is looked for again
+LOST_SHARE = 5.0  # of it, until a place is taken for lost: its holder may have been canceled, or have died
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """No route can be asked now, and none is held: look again at that time."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDesk:
+    """Chooses among what is left of a generation's routes by what is known of them now."""
+
+    states: RouteStates
+    catalogue: Catalogue
+    limits: Mapping[str, RouteLimits]
+    clock: Clock
+
+    def turn(self, generation: Generation) -> Slot | Later | None:
+        """The route to ask, when, and why. A slot in the future is this generation's own, which only a rate
+        limit gives: all that wait for a failing or a full route would come at once. None: no route is left
+        that may be asked."""
+        now = self.clock.now()
+        routes = [self.catalogue.routes[name] for name in remaining_routes(generation)]
+        candidates = self._candidates(routes)
+        while candidates:
+            decision = decide(candidates, now)
+            chosen = next(one for one in candidates if one.route == decision.route)
+            if decision.hold in (Hold.FAILING, Hold.FULL):
+                return Later(decision.at)
+            if self._is_probed_by_another(chosen, now):
+                later = replace(chosen.state, open_until=now + timedelta(seconds=PROBED_SECONDS))
+                candidates = [replace(one, state=later) if one is chosen else one for one in candidates]
+                continue
+            at = self._slot(decision, generation.deadline_at, now)
+            if at is not None:
+                return Slot(
+                    route=decision.route, at=at, because=decision.because, failures=chosen.state.failures
+                )
+            candidates.remove(chosen)
+        return Later(generation.deadline_at) if routes else None  # there is no slot before the deadline
+
+    def take_place(self, generation: Generation, route: Route) -> bool:
+        """Whether the route takes one more task now. The place is held until the attempt ends or is lost."""
+        running = self._limits(route.name).running
+        if running is None:
+            return True
+        now = self.clock.now()
+        until = min(generation.deadline_at, now + timedelta(seconds=route.typical_seconds * LOST_SHARE))
+        return self.states.take_place(route.limit_scope, generation.id, running, now, until)
+
+    def report(self, generation: Generation, *, failures_before: int = 0) -> None:
+        """Tell how the latest attempt went: to be called once its answer is written."""
+        attempt, now = generation.current_attempt, self.clock.now()
+        route = self.catalogue.routes[attempt.route]
+        at_work = attempt.state is AttemptState.ACCEPTED and not attempt.results
+        if not at_work and self._limits(route.name).running is not None:
+            self.states.free_place(route.limit_scope, generation.id)
+        failure = attempt.failure
+        if failure is None:
+            if failures_before:
+                self.states.succeeded(route.name)
+        elif failure.failure_class is FailureClass.RATE_LIMIT:
+            patience = timedelta(seconds=failure.retry_after_seconds or PAUSE_SECONDS)
+            self.states.pause(route.limit_scope, now + patience)
+        elif failure.failure_class is FailureClass.TRANSIENT:
+            self.states.failed(route.name, now)
+
+    def _candidates(self, routes: Sequence[Route]) -> list[Candidate]:
+        names = [name for route in routes for name in (route.name, route.limit_scope)]
+        states = self.states.read(list(dict.fromkeys(names)))
+        return [
+            Candidate(
+                route.name,
+                _merged(states[route.name], states[route.limit_scope]),
+                self._limits(route.name).running,
+                route.typical_seconds * PLACE_SHARE,
+            )
+            for route in routes
+        ]
+
+    def _is_probed_by_another(self, chosen: Candidate, now: datetime) -> bool:
+        """A route that was left alone long enough is tried by one generation, not by all that wait."""
+        return chosen.state.failures >= BREAKER_FAILURES and not self.states.probe(chosen.route, now)
+
+    def _slot(self, decision: Decision, latest: datetime, now: datetime) -> datetime | None:
+        spacing = self._limits(decision.route).spacing_seconds
+        if not spacing:
+            return decision.at
+        scope = self.catalogue.routes[decision.route].limit_scope
+        slot = self.states.take_slot(scope, spacing, now, latest)
+        return None if slot is None else max(slot, decision.at)
+
+    def _limits(self, route: str) -> RouteLimits:
+        return self.limits.get(route, NO_LIMITS)
+
+
+def _merged(route: RouteState, scope: RouteState) -> RouteState:
+    """Failures are the route's own; slots and places may be shared with other routes of the account."""
+    return replace(scope, failures=route.failures, open_until=route.open_until)

@@ -1,0 +1,253 @@
+"""What every store of route states must do: the double in memory, and DynamoDB as moto plays it."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+from botocore.exceptions import ClientError
+
+from easel.aws.route_states import DynamoRouteStates
+from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
+from easel.ports import RouteStates
+from tests.contract.test_ports import make_table
+from tests.fakes.memory import MemoryRouteStates
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+ROUTE = "dashscope-intl/qwen-image-plus"
+THREADS = 20
+FAR = NOW + timedelta(hours=1)
+Told = TypeVar("Told")
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def states(request: pytest.FixtureRequest) -> RouteStates:
+    if request.param == "memory":
+        return MemoryRouteStates()
+    client = request.getfixturevalue("dynamodb")
+    return DynamoRouteStates(OneAtATime(client), make_table(client))
+
+
+class OneAtATime:
+    """A client each of whose calls is one whole, as DynamoDB's are and moto's in one process are not."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+
+        def whole(**arguments: Any) -> Any:
+            with self._lock:
+                return call(**arguments)
+
+        return whole
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def at_once(ask: Callable[[int], Told]) -> list[Told]:
+    """What many threads are told that all ask at the same moment."""
+    together = threading.Barrier(THREADS)
+
+    def one(number: int) -> Told:
+        together.wait(timeout=10)
+        return ask(number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(one, range(THREADS), timeout=30))
+
+
+def test_route_that_nothing_is_known_of_is_free(states: RouteStates) -> None:
+    assert states.read([ROUTE, "b/m"]) == {ROUTE: RouteState(), "b/m": RouteState()}
+    assert states.read([]) == {}
+
+
+def test_state_is_of_one_route_and_of_no_other(states: RouteStates) -> None:
+    states.take_slot(ROUTE, 5, NOW, FAR)
+    states.failed("b/m", NOW)
+    found = states.read([ROUTE, "b/m", "c/m"])
+    assert found[ROUTE] == RouteState(next_slot_at=after(5))
+    assert found["b/m"] == RouteState(failures=1)
+    assert found["c/m"] == RouteState()
+
+
+def test_slots_follow_each_other_at_the_spacing(states: RouteStates) -> None:
+    given = [states.take_slot(ROUTE, 0.5, NOW, FAR) for _ in range(4)]
+    assert given == [NOW, after(0.5), after(1), after(1.5)]
+
+
+def test_slots_that_nobody_took_are_not_made_up_for(states: RouteStates) -> None:
+    states.take_slot(ROUTE, 30, NOW, FAR)
+    given = [states.take_slot(ROUTE, 30, after(300), FAR) for _ in range(2)]
+    assert given == [after(300), after(330)]
+
+
+def test_slot_beyond_the_latest_is_not_given_and_not_lost(states: RouteStates) -> None:
+    states.take_slot(ROUTE, 30, NOW, FAR)
+    assert states.take_slot(ROUTE, 30, NOW, after(29)) is None
+    assert states.take_slot(ROUTE, 30, NOW, after(30)) == after(30)
+    assert states.read([ROUTE])[ROUTE].next_slot_at == after(60)
+
+
+@pytest.mark.parametrize("spacing", [0.5, 30.0])
+def test_slots_are_never_given_twice_and_never_too_dense(states: RouteStates, spacing: float) -> None:
+    given = at_once(lambda _: take_until_given(states, spacing))
+    assert sorted(given) == [after(spacing * number) for number in range(THREADS)]
+
+
+def take_until_given(states: RouteStates, spacing: float) -> datetime:
+    """The store may give up under such a crowd; it must not give what it gave before."""
+    for _ in range(50):
+        slot = states.take_slot(ROUTE, spacing, NOW, FAR)
+        if slot is not None:
+            return slot
+    raise AssertionError("no slot")
+
+
+def test_vendor_that_asks_for_patience_gets_it(states: RouteStates) -> None:
+    states.pause(ROUTE, after(20))
+    assert states.take_slot(ROUTE, 5, NOW, FAR) == after(20)
+    assert states.take_slot(ROUTE, 5, NOW, FAR) == after(25)
+
+
+def test_pause_never_brings_slots_forward(states: RouteStates) -> None:
+    states.pause(ROUTE, after(20))
+    states.pause(ROUTE, after(10))
+    assert states.read([ROUTE])[ROUTE].next_slot_at == after(20)
+
+
+def take(states: RouteStates, holder: str, *, now: datetime = NOW, until: datetime = FAR) -> bool:
+    return states.take_place(ROUTE, holder, 2, now, until)
+
+
+def test_places_are_bounded(states: RouteStates) -> None:
+    assert [take(states, holder) for holder in ("a", "b", "c")] == [True, True, False]
+    assert set(states.read([ROUTE])[ROUTE].places) == {"a", "b"}
+
+
+def test_place_is_taken_once_by_one_holder(states: RouteStates) -> None:
+    assert [take(states, "a"), take(states, "a"), take(states, "b"), take(states, "b")] == [True] * 4
+    assert not take(states, "c")
+
+
+def test_freed_place_is_free(states: RouteStates) -> None:
+    for holder in ("a", "b"):
+        take(states, holder)
+    states.free_place(ROUTE, "a")
+    states.free_place(ROUTE, "a")
+    assert take(states, "c")
+    assert not take(states, "a")
+
+
+def test_freeing_what_was_never_taken_is_harmless(states: RouteStates) -> None:
+    states.free_place(ROUTE, "a")
+    assert take(states, "a")
+
+
+def test_lost_place_is_free_at_its_time_and_not_before(states: RouteStates) -> None:
+    take(states, "a", until=after(60))
+    take(states, "b", until=after(90))
+    assert not take(states, "c", now=after(59))
+    assert take(states, "c", now=after(60))
+    assert not take(states, "d", now=after(61))
+    assert take(states, "d", now=after(90))
+
+
+def test_of_many_that_come_at_once_only_so_many_get_a_place(states: RouteStates) -> None:
+    got = at_once(lambda number: take(states, f"holder-{number}"))
+    assert sum(got) == 2
+    assert len(states.read([ROUTE])[ROUTE].places) == 2
+
+
+def open_breaker(states: RouteStates, now: datetime = NOW) -> None:
+    for _ in range(BREAKER_FAILURES):
+        states.failed(ROUTE, now)
+
+
+def test_route_is_left_alone_after_so_many_failures_in_a_row(states: RouteStates) -> None:
+    for number in range(1, BREAKER_FAILURES):
+        states.failed(ROUTE, NOW)
+        assert states.read([ROUTE])[ROUTE] == RouteState(failures=number)
+    states.failed(ROUTE, NOW)
+    state = states.read([ROUTE])[ROUTE]
+    assert (state.failures, state.open_until) == (5, after(BREAKER_SECONDS))
+
+
+def test_success_in_between_starts_the_count_again(states: RouteStates) -> None:
+    for _ in range(BREAKER_FAILURES - 1):
+        states.failed(ROUTE, NOW)
+    states.succeeded(ROUTE)
+    states.failed(ROUTE, NOW)
+    assert states.read([ROUTE])[ROUTE] == RouteState(failures=1)
+
+
+def test_failures_at_once_are_all_counted(states: RouteStates) -> None:
+    at_once(lambda _: states.failed(ROUTE, NOW))
+    assert states.read([ROUTE])[ROUTE].failures == THREADS
+
+
+def test_nobody_probes_before_the_time(states: RouteStates) -> None:
+    open_breaker(states)
+    assert not states.probe(ROUTE, after(BREAKER_SECONDS - 1))
+
+
+def test_one_of_many_probes_and_the_next_one_after_the_same_while(states: RouteStates) -> None:
+    open_breaker(states)
+    assert sum(at_once(lambda _: states.probe(ROUTE, after(BREAKER_SECONDS)))) == 1
+    assert not states.probe(ROUTE, after(2 * BREAKER_SECONDS - 1))
+    assert states.probe(ROUTE, after(2 * BREAKER_SECONDS))
+
+
+def test_probe_that_succeeded_closes_the_breaker(states: RouteStates) -> None:
+    open_breaker(states)
+    states.probe(ROUTE, after(BREAKER_SECONDS))
+    states.succeeded(ROUTE)
+    assert states.read([ROUTE])[ROUTE] == RouteState()
+
+
+def test_probe_that_failed_leaves_the_route_alone_again(states: RouteStates) -> None:
+    open_breaker(states)
+    probed = after(BREAKER_SECONDS)
+    states.probe(ROUTE, probed)
+    states.failed(ROUTE, probed + timedelta(seconds=3))
+    assert states.read([ROUTE])[ROUTE].open_until == probed + timedelta(seconds=3 + BREAKER_SECONDS)
+
+
+def test_success_of_a_route_without_failures_changes_nothing(states: RouteStates) -> None:
+    states.take_slot(ROUTE, 5, NOW, FAR)
+    states.succeeded(ROUTE)
+    assert states.read([ROUTE])[ROUTE] == RouteState(next_slot_at=after(5))
+
+
+def test_writer_that_died_before_it_could_open_the_breaker_leaves_no_route_dead(dynamodb: Any) -> None:
+    states = DynamoRouteStates(dynamodb, make_table(dynamodb))
+    update, calls = states._update, 0
+
+    def dies(*arguments: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > BREAKER_FAILURES:
+            raise ConnectionError("killed")
+        return update(*arguments, **more)
+
+    states._update = dies  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        open_breaker(states)
+    states._update = update  # type: ignore[method-assign]
+    assert states.read([ROUTE])[ROUTE] == RouteState(failures=5)
+    assert states.probe(ROUTE, NOW)
+    assert not states.probe(ROUTE, NOW)
+
+
+def test_foreign_faults_of_the_table_are_not_mistaken_for_conditions(dynamodb: Any) -> None:
+    lost = DynamoRouteStates(dynamodb, "no-such-table")
+    with pytest.raises(ClientError):
+        lost.take_slot(ROUTE, 5, NOW, FAR)
+    with pytest.raises(ClientError):
+        lost.probe(ROUTE, NOW)

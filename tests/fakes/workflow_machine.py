@@ -1,0 +1,133 @@
+"""The state machine's own file on moto's interpreter, with the real steps behind its functions.
+
+Time does not pass: what the interpreter would wait is noted, and the scene's clock goes on by it.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from moto import mock_aws
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+
+from easel.domain.generation import Generation
+from tests.fakes.scene import Scene
+from tests.template import ROOT
+
+REGION = "us-east-1"
+ROLE = "arn:aws:iam::123456789012:role/workflow"
+DEFINITION = (ROOT / "functions" / "generate.asl.yaml").read_text(encoding="utf-8")
+PATIENCE_SECONDS = 20.0
+
+
+@dataclass
+class Functions:
+    """The five functions as Step Functions meets them: an ARN that takes JSON and gives JSON, or an error's
+    name. `breaks` are errors that a function raises before it does anything, in order."""
+
+    scene: Scene
+    breaks: dict[str, list[Exception]] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+
+    def invoke(self, parameters: dict[str, Any], **_: object) -> dict[str, Any]:
+        name = parameters["FunctionName"].rpartition(":")[2]
+        event = json.loads(parameters["Payload"])
+        self.called.append(name)
+        try:
+            if self.breaks.get(name):
+                raise self.breaks[name].pop(0)
+            state = self.step(name, event)
+        except Exception as error:  # noqa: BLE001 - as Lambda's runtime does
+            told = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": told}
+        self.states.append(json.dumps(state))
+        return {"StatusCode": 200, "Payload": json.loads(json.dumps(state))}
+
+    def step(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        scene, generation_id = self.scene, event["id"]
+        if name == "Settle":
+            return scene.settler.settle(generation_id, event.get("fault", {}).get("Error"))
+        step = {
+            "Submit": scene.submitter.submit,
+            "Poll": scene.poller.poll,
+            "Persist": scene.persister.persist,
+        }[name]
+        return dict(step(generation_id).as_state())
+
+
+@dataclass
+class Run:
+    """What became of one execution."""
+
+    status: str
+    output: dict[str, Any] | None
+    error: str | None
+    cause: str | None
+
+
+@dataclass
+class Machine:
+    """Runs generations of a scene to their end. `waits` and `retries` are the seconds that would pass."""
+
+    client: Any
+    arn: str
+    functions: Functions
+    waits: list[float]
+    retries: list[float]
+
+    def run(self, generation: Generation) -> Run:
+        started = self.client.start_execution(
+            stateMachineArn=self.arn, name=generation.id, input=json.dumps({"id": generation.id})
+        )
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < ends:
+            told = self.client.describe_execution(executionArn=started["executionArn"])
+            if told["status"] != "RUNNING":
+                output = json.loads(told["output"]) if "output" in told else None
+                return Run(told["status"], output, told.get("error"), told.get("cause"))
+            time.sleep(0.01)
+        raise AssertionError("the execution does not end")
+
+
+Make = Callable[..., Machine]
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[tuple[Any, str]]:
+    """A client of moto's Step Functions, and the ARN of the machine that was made from the file."""
+    prefix = f"arn:aws:lambda:{REGION}:123456789012:function:"
+    definition = json.dumps(yaml.safe_load(re.sub(r"\$\{(\w+)FunctionArn\}", rf"{prefix}\1", DEFINITION)))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("AWS_ENDPOINT_URL", raising=False)
+        with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+            client = boto3.client("stepfunctions", region_name=REGION)
+            made = client.create_state_machine(name="easel", definition=definition, roleArn=ROLE)
+            yield client, made["stateMachineArn"]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, deployed: tuple[Any, str]) -> Make:
+    def make(scene: Scene, **breaks: list[Exception]) -> Machine:
+        functions = Functions(scene, breaks)
+        made = Machine(*deployed, functions, [], [])
+        monkeypatch.setattr(lambda_eval_utils, "_invoke_lambda_function", functions.invoke)
+
+        def wait(_: WaitFunction, env: object, wait_seconds: float) -> None:
+            made.waits.append(wait_seconds)
+            scene.clock.sleep(wait_seconds)
+
+        monkeypatch.setattr(WaitFunction, "_wait_interval", wait)
+        monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=made.retries.append))
+        return made
+
+    return make
