@@ -93,9 +93,7 @@ def test_a_registry_out_of_reach_is_one_clear_sentence(copy: Path) -> None:
 
 def test_an_environment_that_is_up_to_date_is_left_alone() -> None:
     stamp = REPOSITORY / ".venv" / "easel-stamp"
-    assert stamp.is_file(), (
-        "run the tests by `make test`, in the environment that it makes"
-    )
+    assert stamp.is_file(), "run the tests by `make test`, in the environment that it makes"
     before = stamp.stat().st_mtime_ns
     result = subprocess.run(
         [REPOSITORY / "local" / "setup.sh"], capture_output=True, text=True, timeout=600, check=False
