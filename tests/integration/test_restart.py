@@ -55,9 +55,8 @@ def test_what_was_in_flight_when_the_stack_stopped_ends_rightly_after_the_next_s
                 time.sleep(2)
         findings = compare(generations, sandbox_tasks(sandbox.url))
     assert not findings.broken, findings
-    # An ask that was cut off in the middle is the one thing that nobody can know. A synchronous one takes the
-    # vendor's whole time, the others a moment.
-    lost = [one for one in generations if one["status"] != "succeeded"]
-    assert {one["error"]["code"] for one in lost} <= {"submission_unknown"}, lost
-    assert sum(one["route"] != ROUTES[2] for one in lost) <= 3, lost
+    # A synchronous ask that was cut off in the middle is the one thing that nobody can know.
+    for one in generations:
+        lost = one["error"] is not None and one["error"]["code"] == "submission_unknown"
+        assert one["status"] == "succeeded" or (lost and one["route"] == ROUTES[2]), one
     assert findings.ends["succeeded"] >= COUNT / 2
