@@ -93,7 +93,13 @@ def change(sandbox: SandboxServer, **settings: object) -> Reply:
 
 
 def size_of(data: bytes) -> tuple[int, int]:
-    """Width and height of an encoded picture, which must decode to the end."""
+    """Width and height of an encoded picture, whose checksums must hold and which must decode to the end.
+
+    Pillow's decoder alone skips a PNG's checksums, and damaged deflate data can happen to decode:
+    https://pillow.readthedocs.io/en/stable/reference/Image.html#PIL.Image.Image.verify
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        image.verify()
     with Image.open(io.BytesIO(data)) as image:
         image.load()
         return image.size
