@@ -134,7 +134,7 @@ class LocalStack:
         return any(vendor.sandboxed for vendor in self.settings.vendors.values())
 
     def _start_sandbox(self, data: Path) -> LeashedProcess:
-        # The same port each time, so that the deployed base URLs stay the same and need no deployment.
+        # The same port each time: deployed base URLs need no deployment, links that were given out work on.
         file = data / "sandbox-port"
         port = int(file.read_text()) if file.exists() else free_port()
         if not port_is_free(port):
@@ -143,7 +143,8 @@ class LocalStack:
         self.sandbox_url = f"http://127.0.0.1:{port}"
         latency = self.settings.sandbox_latency
         variables = {**_basic_variables(data), **({"EASEL_SANDBOX_LATENCY": latency} if latency else {})}
-        return self._leashed("sandbox", ["local.sandbox", "--port", str(port)], variables, data)
+        module = ["local.sandbox", "--port", str(port), "--keep", str(data / "sandbox-state.json")]
+        return self._leashed("sandbox", module, variables, data)
 
     def _start_emulator(self, data: Path, port: int) -> LeashedProcess:
         self.aws = AwsEndpoint(f"http://127.0.0.1:{port}")
@@ -192,6 +193,7 @@ class LocalStack:
             "Stage": STAGE,
             "VendorBaseUrls": json.dumps(urls),
             "VendorLimits": self.settings.limits,
+            "RoutingPolicy": self.settings.routing_policy.value,
         }
 
     def _put_vendor_keys(self) -> None:

@@ -1,7 +1,10 @@
-"""`python -m local.sandbox --port N`: serves until SIGTERM or SIGINT.
+"""`python -m local.sandbox --port N [--keep FILE]`: serves until SIGTERM or SIGINT.
 
 Prints `sandbox http://127.0.0.1:PORT` when it answers; port 0 means a free one. The latency is taken from
 `--latency`, else from EASEL_SANDBOX_LATENCY, in seconds (`0.2`) or as a range (`2-5`).
+
+With `--keep` the next process with the same file knows what this one knew: memory.py says what, keeper.py
+how. A file that is not readable is put aside, which is said on standard error, and the sandbox starts empty.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from local.sandbox.server import SandboxServer
 from local.sandbox.settings import SettingError, Settings, changed
@@ -25,11 +29,14 @@ def main() -> int:
     parser.add_argument(
         "--latency", default=os.environ.get("EASEL_SANDBOX_LATENCY") or None, help="seconds: 0.2 or 2-5"
     )
+    parser.add_argument(
+        "--keep", type=Path, help="file that keeps tasks and bills; left out: they are forgotten"
+    )
     parser.add_argument("--verbose", action="store_true", help="log method, path and status of each request")
     arguments = parser.parse_args()
     try:
         settings = changed(Settings(), {"latency": arguments.latency} if arguments.latency else {})
-        sandbox = SandboxServer(arguments.port, settings, verbose=arguments.verbose)
+        sandbox = SandboxServer(arguments.port, settings, verbose=arguments.verbose, keep=arguments.keep)
     except (SettingError, OSError, OverflowError) as fault:
         print(f"sandbox: cannot start on port {arguments.port}: {fault}", file=sys.stderr)
         return 1

@@ -164,7 +164,7 @@ def _row(task: Task, now: float) -> dict[str, object]:
         "accepted_at": task.accepted_at,
         "seconds": None if math.isinf(task.done_at) else round(task.done_at - task.accepted_at, 3),
         "prompt": order.prompt,
-        "body": task.body,
+        "body": order.body,
         "prompt_used": picture.prompt,
         "applied": dict(order.applied),
         "seed": picture.seed,

@@ -1,5 +1,7 @@
 """What all dialects share: the tasks that are kept, the time they take, the bill, the log of submits.
 
+All but the settings and the plan of faults can outlive the process: `memory` and `recall`.
+
 Memory is bounded: the oldest tasks are forgotten beyond `KEPT_TASKS` tasks or `KEPT_BYTES` of input images,
 and the oldest request bodies beyond `KEPT_BYTES`; the totals still count them. A picture is never kept.
 """
@@ -18,6 +20,7 @@ from dataclasses import replace
 
 from local.sandbox.drawing import Picture
 from local.sandbox.fault_plan import FaultPlan
+from local.sandbox.memory import Memory
 from local.sandbox.settings import Settings
 from local.sandbox.submits import Submits
 from local.sandbox.tasks import Bill, Order, Task
@@ -39,8 +42,8 @@ class PollFault(Exception):  # noqa: N818  (it is ordered, nothing went wrong)
         self.act = act
 
 
-class StillRunning(Exception):  # noqa: N818  (nothing went wrong)
-    """A task that was not done when the wait for it had to end."""
+class Unanswered(Exception):  # noqa: N818  (nothing went wrong)
+    """A call that gets no answer: its task was not done when its wait had to end, or the server closes."""
 
 
 class Engine:
@@ -50,6 +53,7 @@ class Engine:
         self._first_settings = settings
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.changed = threading.Event()  # set by every change of what `memory` returns
         self.settings = settings
         self.submits = Submits()
         self.plan: FaultPlan | None = None
@@ -61,6 +65,7 @@ class Engine:
         self._with_body: deque[Task] = deque()
         self._body_bytes = self._input_bytes = 0
         self._forgotten: dict[str, Bill] = {}
+        self._taken: dict[str, deque[float]] = {}  # by endpoint: when it took its latest submits
 
     def reset(self) -> None:
         """Forgets all tasks, totals and submits, ends the plan of faults, takes back changed settings."""
@@ -69,9 +74,30 @@ class Engine:
             self.plan = None
             self.submits.reset()
             self._forget_all()
+        self.changed.set()
+
+    def memory(self) -> Memory:
+        """What is to outlive the process. After `close` no task is missing from it."""
+        with self._lock:
+            return Memory(
+                tasks=list(self._tasks.values()),
+                forgotten={endpoint: replace(bill) for endpoint, bill in self._forgotten.items()},
+                log=self.submits.kept(),
+                arrived=self.submits.arrived(),
+                strikes=self.submits.struck(),
+            )
+
+    def recall(self, memory: Memory) -> None:
+        """Takes up what an earlier process knew, before anything else happens."""
+        now = time.time()
+        with self._lock:
+            self.submits.recall(memory.log, memory.arrived, memory.strikes)
+            self._forgotten = memory.forgotten
+            for task in memory.tasks:
+                self._keep(task, now)
 
     def accept(self, order: Order) -> Task:
-        """A new task for `order`; from now on it stands in the ledger."""
+        """A new task for `order`; from now on it stands in the ledger. Raises Unanswered after `close`."""
         now, settings = time.time(), self.settings
         short = settings.short_images and order.images > 1
         seconds = _latency(order.picture, settings)
@@ -83,26 +109,31 @@ class Engine:
             started_at=now + seconds * PENDING_SHARE,
             done_at=now + seconds,
             delivered=order.images - 1 if short else order.images,
-            body=order.body,
             failure=order.failure,
         )
         for fault in order.submission.faults:
             if fault.kind.on_task is not None:
                 fault.kind.on_task(task, fault.amount)
-        order.submission.task_id = task.id
         with self._lock:
-            self._tasks[order.endpoint, task.id] = task
-            self._by_token[task.token] = task
-            self._with_body.append(task)
-            self._body_bytes += order.body_bytes
-            self._input_bytes += _input_bytes(task)
-            self._forget_oldest(now)
+            if self._closing.is_set():
+                raise Unanswered  # or the job would be taken, and nobody would remember
+            order.submission.task_id = task.id
+            self._keep(task, now)
+        self.changed.set()
         return task
+
+    def _keep(self, task: Task, now: float) -> None:
+        self._tasks[task.order.endpoint, task.id] = task
+        self._by_token[task.token] = task
+        self._with_body.append(task)
+        self._body_bytes += task.order.body_bytes
+        self._input_bytes += _input_bytes(task)
+        self._forget_oldest(now)
 
     def _forget_oldest(self, now: float) -> None:
         while self._body_bytes > KEPT_BYTES and len(self._with_body) > 1:
             oldest = self._with_body.popleft()
-            oldest.body = None
+            oldest.order = replace(oldest.order, body=None)
             self._body_bytes -= oldest.order.body_bytes
         while len(self._tasks) > KEPT_TASKS or (self._input_bytes > KEPT_BYTES and len(self._tasks) > 1):
             task = self._tasks.pop(next(iter(self._tasks)))
@@ -112,6 +143,18 @@ class Engine:
             if self._with_body and self._with_body[0] is task:
                 self._with_body.popleft()
                 self._body_bytes -= task.order.body_bytes
+
+    def takes_more(self, endpoint: str) -> bool:
+        """Whether one more submit is within the endpoint's rate; it counts from then on."""
+        most, now = self.settings.submits_per_second, time.time()
+        with self._lock:
+            times = self._taken.setdefault(endpoint, deque())
+            while times and times[0] <= now - 1:
+                times.popleft()
+            if most and len(times) >= most:
+                return False
+            times.append(now)
+            return True
 
     def poll(self, endpoint: str, task_id: str) -> Task | None:
         """The task that this endpoint accepted under this id, as a poll finds it. Raises PollFault."""
@@ -132,22 +175,20 @@ class Engine:
             return self._by_token.get(token)
 
     def wait_for(self, task: Task) -> None:
-        """Returns when the task is done, or when the server closes.
-
-        Raises StillRunning after `LONGEST_WAIT_SECONDS`, and at the close for a task without an end.
-        """
+        """Returns when the task is done. Raises Unanswered after `LONGEST_WAIT_SECONDS`, and at the close."""
         until = min(task.done_at, task.accepted_at + LONGEST_WAIT_SECONDS)
-        while (left := until - time.time()) > 0 and not self._closing.wait(left):
-            pass
+        while (left := until - time.time()) > 0:
+            if self._closing.wait(left):
+                raise Unanswered
         if until < task.done_at:
-            raise StillRunning
+            raise Unanswered
 
     def pause(self, seconds: float) -> None:
         """Returns after `seconds`, or when the server closes."""
         self._closing.wait(seconds)
 
     def close(self) -> None:
-        """Ends every wait."""
+        """Ends every wait; no task is accepted any more."""
         self._closing.set()
 
     def tasks(self) -> list[Task]:
@@ -156,7 +197,7 @@ class Engine:
             return list(self._tasks.values())
 
     def bills(self) -> dict[str, Bill]:
-        """What each endpoint accepted and billed since the start or the last reset."""
+        """What each endpoint accepted and billed since the last reset."""
         now = time.time()
         with self._lock:
             bills = {endpoint: replace(bill) for endpoint, bill in self._forgotten.items()}

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from local.sandbox.engine import Engine, PollFault, StillRunning
-from local.sandbox.fault_acts import hang_up
+from local.sandbox.engine import Engine, PollFault, Unanswered
+from local.sandbox.fault_acts import hang_up, own
 from local.sandbox.faults import Fault, FaultError, read_prompt
 from local.sandbox.submits import Submission
 from local.sandbox.wire import Answer, Ask, Request, Vendor
+
+TOO_MANY = own(429)
 
 
 class Reception:
@@ -45,6 +47,8 @@ class Reception:
 
     def _submit(self, vendor: Vendor, request: Request, ask: Ask) -> Answer:
         submission = request.submission
+        if not self._engine.takes_more(self._endpoint):
+            return TOO_MANY(vendor, request)
         try:
             submission.faults = self._faults(ask)
         except FaultError as error:
@@ -55,7 +59,7 @@ class Reception:
                 return before(vendor, request)
         try:
             answer = vendor.answer(request)
-        except StillRunning:
+        except Unanswered:
             return hang_up(vendor, request)
         if submission.task_id is None:
             return answer

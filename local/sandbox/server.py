@@ -9,6 +9,7 @@ import threading
 import traceback
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -17,6 +18,7 @@ from local.sandbox.control import Control
 from local.sandbox.dashscope import DashScope
 from local.sandbox.engine import Engine
 from local.sandbox.files import Files
+from local.sandbox.keeper import Keeper
 from local.sandbox.mulerouter import MuleRouter
 from local.sandbox.pixeldojo import PixelDojo
 from local.sandbox.reception import Reception
@@ -76,7 +78,11 @@ class Server(ThreadingHTTPServer):
         answerer = self.prefixes.get(prefix)
         if answerer is None:
             return json_answer(404, {"error": f"no such prefix; there are {', '.join(self.prefixes)}"})
-        return answerer.answer(request)
+        try:
+            return answerer.answer(request)
+        finally:
+            if prefix != "_sandbox":  # a look changes nothing; a reset says so itself
+                self.engine.changed.set()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Says what broke, without the values (they may be prompts); callers that hang up are no fault."""
@@ -152,11 +158,22 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class SandboxServer:
-    """A sandbox in a thread of this process: `with SandboxServer() as sandbox: ... sandbox.url`."""
+    """A sandbox in a thread of this process: `with SandboxServer() as sandbox: ... sandbox.url`.
 
-    def __init__(self, port: int = 0, settings: Settings | None = None, *, verbose: bool = False) -> None:
+    With `keep`, a file, it knows what the last one with this file knew (see memory.py).
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        settings: Settings | None = None,
+        *,
+        verbose: bool = False,
+        keep: Path | None = None,
+    ) -> None:
         self.engine = Engine(settings or Settings())
         self._server = Server(port, self.engine, verbose=verbose)
+        self._keeper = Keeper(keep, self.engine) if keep else None
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="sandbox", daemon=True
         )
@@ -168,6 +185,8 @@ class SandboxServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        if self._keeper is not None:
+            self._keeper.start()
         return self
 
     def __exit__(
@@ -177,3 +196,5 @@ class SandboxServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        if self._keeper is not None:
+            self._keeper.stop()

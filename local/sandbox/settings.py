@@ -14,6 +14,7 @@ class Settings:
 
     latency: tuple[float, float] = (2.0, 5.0)  # seconds from acceptance to the picture: shortest, longest
     link_seconds: float = DAY_SECONDS  # life of a picture's link after the picture is done
+    submits_per_second: float = 0  # of one endpoint; more of them within a second are answered 429; 0: any
     short_images: bool = False  # where several images are asked for, one is missing
     mulerouter_submit_word: str = "processing"  # processing, pending, queued
     mulerouter_success_word: str = "completed"  # completed, succeeded
@@ -49,8 +50,8 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
             raise SettingError(f"no setting {name!r}; there are {', '.join(sorted(known))}")
         if name == "latency":
             values[name] = read_latency(value)
-        elif name == "link_seconds":
-            values[name] = _seconds(name, value)
+        elif name in ("link_seconds", "submits_per_second"):
+            values[name] = _number(name, value)
         elif not any(type(value) is type(choice) and value == choice for choice in CHOICES[name]):
             raise SettingError(f"{name} must be one of {CHOICES[name]}")
         else:
@@ -68,15 +69,15 @@ def read_latency(value: object) -> tuple[float, float]:
     ends = value if isinstance(value, list | tuple) else [value]
     if len(ends) not in (1, 2):
         raise SettingError("latency must be seconds (0.2) or a range of seconds (2-5)")
-    shortest, longest = _seconds("latency", ends[0]), _seconds("latency", ends[-1])
+    shortest, longest = _number("latency", ends[0]), _number("latency", ends[-1])
     if longest < shortest:
         raise SettingError("latency must not end before it begins")
     return shortest, longest
 
 
-def _seconds(name: str, value: object) -> float:
+def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= DAY_SECONDS:
-        raise SettingError(f"{name} must be seconds from 0 to {DAY_SECONDS:.0f}")
+        raise SettingError(f"{name} must be a number from 0 to {DAY_SECONDS:.0f}")
     return float(value)
 
 

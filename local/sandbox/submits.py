@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ class Submits:
             self._log: deque[Submission] = deque()
             self._characters = 0
             self._arrived: Counter[str] = Counter()
-            self._strikes: OrderedDict[tuple[str, bytes, str], int] = OrderedDict()
+            self._strikes: OrderedDict[str, int] = OrderedDict()  # by `_strike_key`
 
     def add(self, submission: Submission) -> None:
         """Writes down that a submit has arrived."""
@@ -68,8 +69,7 @@ class Submits:
         """Whether `fault` has yet to strike this endpoint and prompt once more; if so, that counts."""
         if fault.kind.unit != "submits" or math.isinf(fault.amount):
             return True
-        prompt = hashlib.sha256((submission.prompt or "").encode("utf-8", "replace")).digest()
-        key = submission.endpoint, prompt, fault.kind.name
+        key = _strike_key(submission, fault)
         with self._lock:
             struck = self._strikes.get(key, 0)
             if struck >= fault.amount:
@@ -86,6 +86,27 @@ class Submits:
             return list(self._log)
 
     def arrived(self) -> dict[str, int]:
-        """How many submits arrived per endpoint since the start or the last reset, kept or not."""
+        """How many submits arrived per endpoint since the last reset, kept or not."""
         with self._lock:
             return dict(self._arrived)
+
+    def struck(self) -> dict[str, int]:
+        """How often each fault has struck each endpoint and prompt; `recall` takes it up again."""
+        with self._lock:
+            return dict(self._strikes)
+
+    def recall(
+        self, log: Iterable[Submission], arrived: Mapping[str, int], strikes: Mapping[str, int]
+    ) -> None:
+        """Takes up what an earlier process knew; what was at work when it ended was never answered."""
+        for submission in log:
+            submission.ended = True
+            self.add(submission)
+        with self._lock:
+            self._arrived = Counter(arrived)
+            self._strikes = OrderedDict(strikes)
+
+
+def _strike_key(submission: Submission, fault: Fault) -> str:
+    facts = f"{submission.endpoint}\n{fault.kind.name}\n{submission.prompt or ''}"
+    return hashlib.sha256(facts.encode("utf-8", "replace")).hexdigest()

@@ -51,15 +51,16 @@ class Price:
 class Order:
     """What a dialect has understood and accepted of a request.
 
-    `prompt` and `body` are as received, `applied` is what was made of the other fields; `picture` is the
-    first image. A task with a `failure` comes to it when its time is over. `failures` are the vendor's own
-    words for those that can be ordered: transient, moderation, validation.
+    `prompt` and `body` are as received (the body None once it is forgotten, see engine), `applied` is what
+    was made of the other fields; `picture` is the first image. A task with a `failure` comes to it when its
+    time is over. `failures` are the vendor's own words for those that can be ordered: transient, moderation,
+    validation.
     """
 
     endpoint: str
     model: str
     prompt: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None
     body_bytes: int
     picture: Picture
     price: Price
@@ -87,7 +88,6 @@ class Task:
     started_at: float
     done_at: float
     delivered: int
-    body: Mapping[str, Any] | None
     failure: Failure | None = None
     odd_polls: float = 0
     known_polls: float = math.inf

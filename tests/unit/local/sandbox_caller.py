@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -20,6 +24,7 @@ from local.sandbox.settings import Settings
 
 QUICK = Settings(latency=(0.05, 0.05))
 PATIENCE_SECONDS = 10.0
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Caller:
             named["Authorization"] = f"Bearer {self.key}"
         return fetch(f"{self.sandbox.url}/{self.endpoint}{path}", method, data, named)
 
-    def settle(self, ask: Callable[[], Reply], ended: Callable[[Any], bool]) -> Any:
+    @staticmethod
+    def settle(ask: Callable[[], Reply], ended: Callable[[Any], bool]) -> Any:
         """Asks until `ended` says so of the body; fails at the deadline."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
@@ -79,6 +85,26 @@ def fetch(
     except urllib.error.HTTPError as error:
         with error:
             return Reply(error.code, error.headers, error.read())
+
+
+def wait_until(seen: Callable[[], object]) -> None:
+    """Returns when `seen` says so; fails at the deadline."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def start_command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The sandbox as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.sandbox", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def ledger(sandbox: SandboxServer) -> Any:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from local.sandbox import engine
 from local.sandbox.server import SandboxServer
 from local.sandbox.settings import SettingError, Settings, read_latency
-from tests.unit.local.sandbox_caller import QUICK, Caller, change, fetch, input_image, ledger, size_of
+from tests.unit.local.sandbox_caller import (
+    PATIENCE_SECONDS,
+    QUICK,
+    Caller,
+    change,
+    fetch,
+    input_image,
+    ledger,
+    size_of,
+    start_command,
+    wait_until,
+)
 
 MAX = "/vendors/alibaba/v1/qwen-image-max/generation"
 EDIT = "/vendors/alibaba/v1/qwen-image-edit-max/generation"
 AIMLAPI = "/v1/images/generations"
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -207,19 +214,8 @@ def test_latency_that_is_no_time_is_refused() -> None:
         read_latency("5-2")
 
 
-def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "local.sandbox", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_the_command_says_where_it_listens_and_ends_on_sigterm() -> None:
-    process = start("--port", "0", "--verbose", EASEL_SANDBOX_LATENCY="0.05")
+    process = start_command("--port", "0", "--verbose", EASEL_SANDBOX_LATENCY="0.05")
     assert process.stdout is not None
     word, url = process.stdout.readline().split()
     assert word == "sandbox"
@@ -239,19 +235,25 @@ def test_the_command_says_where_it_listens_and_ends_on_sigterm() -> None:
 
 def test_a_port_in_use_and_a_wrong_latency_are_said_in_one_line(sandbox: SandboxServer) -> None:
     for arguments in (("--port", sandbox.url.rpartition(":")[2]), ("--latency", "soon")):
-        process = start(*arguments)
+        process = start_command(*arguments)
         _, log = process.communicate(timeout=10)
         assert process.returncode == 1
         assert len(log.splitlines()) == 1
         assert log.startswith("sandbox: ")
 
 
-def test_a_closing_server_ends_the_waits() -> None:
-    with SandboxServer(settings=Settings(latency=(60, 60))) as sandbox:
-        body = {"model": "alibaba/qwen-image", "prompt": "x"}
-        call = threading.Thread(target=lambda: Caller(sandbox, "aimlapi").post(AIMLAPI, body), daemon=True)
-        call.start()
-        while not sandbox.engine.tasks():
-            time.sleep(0.01)
-    call.join(5)
-    assert not call.is_alive()
+def test_a_closing_server_ends_the_waits_without_an_answer() -> None:
+    with ThreadPoolExecutor(1) as caller:
+        with SandboxServer(settings=Settings(latency=(60, 60))) as sandbox:
+            call = caller.submit(buy, sandbox)
+            wait_until(sandbox.engine.tasks)
+        with pytest.raises(http.client.RemoteDisconnected):
+            call.result(PATIENCE_SECONDS)
+
+
+def test_a_closing_server_takes_no_job() -> None:
+    with SandboxServer(settings=QUICK) as closing:
+        closing.engine.close()
+        with pytest.raises(http.client.RemoteDisconnected):
+            buy(closing)
+        assert ledger(closing)["tasks"] == []
