@@ -72,10 +72,14 @@ ARROWS: Mapping[str, set[str]] = {
     "transport": {"ports", "errors", "wire"},
     "aws": {"aws", "ports", "domain", "errors"},
     "routing": {"catalogue", "domain", "errors"},
-    "view": {"domain"},
+    "view": {"domain", "errors"},
+    "attempt_log": {"domain", "view"},
+    "gallery": set(),
     "events_in": {"domain"},
-    "steps": {"steps", "routing", "view", "catalogue", "vendors", "domain", "errors", "ports", "wire"},
-    "doors": {"doors", "steps", "routing", "view", "catalogue", "domain", "errors", "ports"},
+    "steps": {
+        "steps", "routing", "view", "gallery", "catalogue", "vendors", "domain", "errors", "ports", "wire",
+    },
+    "doors": {"doors", "steps", "routing", "view", "attempt_log", "catalogue", "domain", "errors", "ports"},
     "runtime": {
         "aws", "catalogue", "domain", "doors", "errors", "ports", "routing", "steps", "transport", "view",
     },
