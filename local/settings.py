@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from easel.catalogue import CATALOGUE
 from easel.domain.limits import configured_limits
 from easel.errors import SettingsError
+from easel.routing import Policy
 from local.failure import StackError
 
 API_KEY_PREFIX = "ezl_"
@@ -41,6 +42,7 @@ class Settings:
     vendors: Mapping[str, VendorAccess] = field(default_factory=dict)
     sandbox_latency: str | None = None
     vendor_limits: str | None = None
+    routing_policy: Policy = Policy.BALANCED
 
     @property
     def limits(self) -> str:
@@ -71,6 +73,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Settings:
         vendors={name: _vendor(endpoint.setting, text) for name, endpoint in CATALOGUE.endpoints.items()},
         sandbox_latency=_latency(text("EASEL_SANDBOX_LATENCY")),
         vendor_limits=_limits(text("EASEL_VENDOR_LIMITS")),
+        routing_policy=_policy(text("EASEL_ROUTING_POLICY")),
     )
 
 
@@ -126,6 +129,13 @@ def _limits(value: str | None) -> str | None:
     except SettingsError as error:
         raise StackError(f"{error}.") from error
     return value
+
+
+def _policy(value: str | None) -> Policy:
+    try:
+        return Policy(value or Policy.BALANCED)
+    except ValueError:
+        raise StackError(f"EASEL_ROUTING_POLICY must be {', '.join(Policy)}, not {value!r}.") from None
 
 
 def _vendor(prefix: str, text: Callable[[str], str | None]) -> VendorAccess:

@@ -19,6 +19,7 @@ from easel.domain.generation import (
     Generation,
     GenerationError,
     Image,
+    Origin,
     ResultRef,
     Slot,
     Status,
@@ -103,7 +104,7 @@ def everything() -> Generation:
     attempt = Attempt(
         number=1, route="a/b", model="m", state=AttemptState.REJECTED, quoted=PRICE, asked_at=NOW,
         answered_at=NOW, ended_at=NOW, task_id="t", request_id="r", vendor_status=text, blind_polls=4,
-        cost=Decimal("0.10"), filtered=2, because=text, failure=failure,
+        cost=Decimal("0.10"), filtered=2, because=text, failure=failure, turn_taken_at=NOW,
         results=(ResultRef(number=0, url="https://x"), ResultRef(number=1, key="k")),
         billed=Money.of("0.10", "USD"), possibly_billed=Money.of("91000", "credits"),
         refunded=Money.of("0.0000001", "CNY"),
@@ -118,7 +119,12 @@ def everything() -> Generation:
     return queued(now=NOW).having(
         request=asked, version=1, route="a/b", routes=("a/b", "c/d"), parameters=report, seed=2**64 - 1,
         attempts=(attempt, attempt.having(number=2, state=AttemptState.ACCEPTED)), images=(image, image),
-        slot=Slot(route="c/d", at=NOW, because=text, failures=7), carrier=3,
+        slot=Slot(route="c/d", at=NOW, because=text, failures=7, taken_at=NOW), carrier=3,
+        announced=True, routed_by="fastest",
+        origin=Origin(
+            batch="bat_1", row=7, custom_id=text, execution="arn:x", correlation_id=text,
+            reserved_usd=Decimal("0.075"),
+        ),
         actual_prompt=text, ended_at=NOW, status=Status.FAILED, deadline_at=NOW + timedelta(hours=1),
         error=GenerationError(code="c", message=text, vendor_code="1", vendor_message=text, retryable=True),
     )  # fmt: skip
@@ -269,12 +275,17 @@ def test_open_records_that_lie_quiet_are_found_the_longest_quiet_first(store: Ge
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
-def test_ended_record_is_never_quiet(store: GenerationStore, status: Status) -> None:
+def test_ended_record_is_left_alone_once_its_end_was_told(store: GenerationStore, status: Status) -> None:
     made = queued(now=NOW - timedelta(hours=1))
     store.create(made, None)
     assert list(store.quiet(NOW)) == [made.id]
     store.save(made.having(version=1, status=status, error=ERROR))
+    assert list(store.quiet(NOW + timedelta(hours=1))) == [made.id], "its end is still to be told"
+    store.note_announced(made.id)
     assert list(store.quiet(NOW + timedelta(hours=1))) == []
+    found = store.get(made.id)
+    assert found is not None
+    assert (found.status, found.announced, found.version) == (status, True, 1)
 
 
 def test_record_that_moved_this_very_moment_is_not_quiet(store: GenerationStore) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.fakes.scene import Scene
 
 EFFECTS = {
-    "store": ("create", "save"),
+    "store": ("create", "save", "note_announced"),
     "states": ("take_slot", "pause", "take_place", "free_place", "failed", "succeeded", "probe"),
     "images": ("put", "put_bytes"),
     "workflow": ("start",),

@@ -77,6 +77,9 @@ class MemoryGenerations:
         if self.history[generation.id][-1] != generation.status.value:
             self.history[generation.id].append(generation.status.value)
 
+    def note_announced(self, generation_id: str) -> None:
+        self.records[generation_id] = self.records[generation_id].having(announced=True)
+
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
@@ -98,7 +101,7 @@ class MemoryGenerations:
         return Page(page, page[-1].id if len(wanted) > limit else None)
 
     def quiet(self, before: datetime) -> Iterator[str]:
-        still = [one for one in self.records.values() if not one.terminal and one.updated_at < before]
+        still = [one for one in self.records.values() if not one.announced and one.updated_at < before]
         return iter([one.id for one in sorted(still, key=lambda one: one.updated_at)])
 
 
@@ -126,8 +129,8 @@ class MemoryRouteStates:
     def pause(self, name: str, until: datetime) -> None:
         with self.lock:
             state = self.read([name])[name]
-            if state.next_slot_at is None or state.next_slot_at < until:
-                self.states[name] = replace(state, next_slot_at=until)
+            later = [max(until, at or until) for at in (state.next_slot_at, state.paused_until)]
+            self.states[name] = replace(state, next_slot_at=later[0], paused_until=later[1])
 
     def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
         with self.lock:

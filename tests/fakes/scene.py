@@ -9,6 +9,7 @@ from easel.domain.generation import Attempt, Generation
 from easel.domain.limits import RouteLimits
 from easel.domain.request import GenerationRequest
 from easel.ports import Transport
+from easel.steps.announce import Announcer
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.persist import Persister
@@ -69,8 +70,9 @@ class Scene:
         self.submitter = Submitter(self.store, calls, desk, self.clock)
         self.poller = Poller(self.store, calls, desk, self.clock)
         self.persister = Persister(self.store, self.images, spoken, catalogue, self.clock, tuple(extra_hosts))
-        self.settler = Settler(self.store, self.images, self.bus, self.clock)
-        self.canceler = Canceler(self.store, self.reader, self.clock)
+        announcer = Announcer(self.store, self.images, self.bus)
+        self.settler = Settler(self.store, self.images, announcer, self.clock)
+        self.canceler = Canceler(self.store, self.reader, announcer, self.clock)
         self.reconciler = Reconciler(self.store, self.workflow, self.settler, self.clock)
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:

@@ -8,7 +8,7 @@ import pytest
 from easel.catalogue import CATALOGUE
 from easel.domain.request import GenerationRequest
 from easel.errors import InvalidRequestError
-from easel.routing import Choice, choose
+from easel.routing import Choice, Policy, choose
 
 EVERYWHERE = tuple(CATALOGUE.endpoints)
 LINK = "https://example.com/a.png"
@@ -36,9 +36,9 @@ def refusal(configured: Collection[str] = EVERYWHERE, **fields: Any) -> InvalidR
 def test_every_route_of_the_model_is_chosen_where_nothing_rules_one_out() -> None:
     assert chosen() == [
         "mulerouter/qwen-image-max",
-        "pixeldojo/qwen-image-max",
-        "dashscope-intl/qwen-image-max",
         "dashscope-cn/qwen-image-max",
+        "dashscope-intl/qwen-image-max",
+        "pixeldojo/qwen-image-max",
     ]
 
 
@@ -54,7 +54,7 @@ def test_refusal_names_the_keys_that_are_missing_where_no_route_is_ready() -> No
 
 
 def test_route_that_honours_more_of_the_request_is_preferred() -> None:
-    assert chosen(watermark=True)[0] == "pixeldojo/qwen-image-max"
+    assert chosen(watermark=True)[-1] == "mulerouter/qwen-image-max"
     assert chosen(safety_filter=True)[0] == "mulerouter/qwen-image-max"
     assert chosen(model="qwen-image", prompt="x" * 900)[0] == "aimlapi/qwen-image"
 
@@ -76,9 +76,9 @@ def test_route_named_twice_is_tried_once() -> None:
 def test_dated_snapshot_goes_to_the_routes_that_have_it_under_its_own_name() -> None:
     choices = choose(request(model="qwen-image-max-2025-12-30"), CATALOGUE, EVERYWHERE)
     assert names(choices) == [
-        "pixeldojo/qwen-image-max",
-        "dashscope-intl/qwen-image-max",
         "dashscope-cn/qwen-image-max",
+        "dashscope-intl/qwen-image-max",
+        "pixeldojo/qwen-image-max",
     ]
     assert {choice.fit.ask.model for choice in choices} == {"qwen-image-max-2025-12-30"}
 
@@ -113,7 +113,7 @@ def test_unknown_model_is_refused_with_the_models_there_are() -> None:
 def test_route_that_does_not_serve_the_model_is_refused_with_those_that_do(route: str) -> None:
     (problem,) = refusal(route=[route]).problems
     assert problem.field == "route"
-    assert problem.allowed == tuple(chosen())
+    assert set(problem.allowed or ()) == set(chosen())
 
 
 def test_named_route_without_a_key_is_refused_rather_than_skipped() -> None:
@@ -154,9 +154,36 @@ def test_route_with_the_wanted_number_of_images_is_found() -> None:
     assert chosen(model="qwen-image", n=4) == ["aimlapi/qwen-image"]
     assert chosen(model="qwen-image-edit-max", images=[LINK], n=6) == [
         "mulerouter/qwen-image-edit-max",
-        "dashscope-intl/qwen-image-edit-max",
         "dashscope-cn/qwen-image-edit-max",
+        "dashscope-intl/qwen-image-edit-max",
     ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "order"),
+    [
+        ("cheapest", ["dashscope-cn", "mulerouter", "dashscope-intl", "pixeldojo"]),
+        ("fastest", ["dashscope-cn", "dashscope-intl", "mulerouter", "pixeldojo"]),
+        ("balanced", ["mulerouter", "dashscope-cn", "dashscope-intl", "pixeldojo"]),
+    ],
+)
+def test_policy_orders_the_routes_that_lose_nothing(policy: str, order: list[str]) -> None:
+    choices = choose(request(), CATALOGUE, EVERYWHERE, Policy(policy))
+    assert names(choices) == [f"{endpoint}/qwen-image-max" for endpoint in order]
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_no_policy_prefers_a_route_on_which_more_is_lost(policy: Policy) -> None:
+    choices = choose(request(safety_filter=True), CATALOGUE, EVERYWHERE, policy)
+    assert names(choices)[0] == "mulerouter/qwen-image-max"
+
+
+def test_prices_in_different_units_are_compared_in_one() -> None:
+    usd = {name: float(route.estimated_usd) for name, route in CATALOGUE.routes.items()}
+    assert usd["aimlapi/qwen-image"] == 0.0455
+    assert usd["mulerouter/qwen-image-max"] == 0.075
+    assert usd["dashscope-cn/qwen-image-max"] == 0.07
+    assert all(0.01 < price < 1 for price in usd.values()), "one unit that is forgotten is far off"
 
 
 def test_same_request_always_chooses_the_same() -> None:

@@ -10,12 +10,13 @@ from easel.catalogue import CATALOGUE
 from easel.doors.native import NativeDoor, native_api
 from easel.events_in import ReconcileInput, StepInput
 from easel.runtime import logger
+from easel.steps.announce import Announcer
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.read import Reader
 from functions.api import handler as api
 from functions.reconcile import handler as reconcile
-from tests.fakes.memory import FakeClock, Keys, MemoryGenerations, MemoryImages, Started
+from tests.fakes.memory import FakeClock, Keys, MemoryGenerations, MemoryImages, Started, Told
 from tests.fakes.scene import Scene
 from tests.template import RESOURCES
 
@@ -35,7 +36,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryGenerations:
     store, images, keys, clock = MemoryGenerations(), MemoryImages(), Keys("mulerouter"), FakeClock()
     creator = Creator(store, images, Started(), keys, CATALOGUE, clock)
     reader = Reader(store, clock)
-    canceler = Canceler(store, reader, clock)
+    canceler = Canceler(store, reader, Announcer(store, images, Told()), clock)
     door = NativeDoor(creator, reader, canceler, images, OneKey(), keys, CATALOGUE, logger())
     monkeypatch.setattr(api.api, "made", native_api(door))
     return store

@@ -6,6 +6,7 @@ unless a comment says otherwise; vendors' pages were read up to 2026-11.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
@@ -26,7 +27,8 @@ class Endpoint:
     """One vendor's API in one region. `setting` prefixes its local settings (`X_API_KEY`, `X_BASE_URL`).
 
     `failed_task_cost`: whether a task that the vendor took and then failed is `free`, `refunded`, or
-    `unstated` (then the receipt says that it may have been billed).
+    `unstated` (then the receipt says that it may have been billed). `usd_per_unit` is what one unit of the
+    routes' currency is worth, about: for comparing prices, never for receipts.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Endpoint:
     result_hosts: tuple[str, ...]
     adapter: Adapter
     failed_task_cost: Literal["free", "refunded", "unstated"]
+    usd_per_unit: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,11 @@ class Route:
     def limit_scope(self) -> str:
         """What the route's limits are counted under."""
         return self.shares_limits or self.name
+
+    @property
+    def estimated_usd(self) -> Decimal:
+        """What one image costs, about, in one currency for all routes."""
+        return self.price.amount * self.endpoint.usd_per_unit
 
     @property
     def name(self) -> str:
@@ -116,6 +124,7 @@ PIXELDOJO = Endpoint(
     result_hosts=("temp.pixeldojo.ai",),
     adapter=PixelDojo(),
     failed_task_cost="refunded",
+    usd_per_unit=Decimal("0.05"),  # assumed: no price of a credit was found, and packs differ
 )
 DASHSCOPE_RESULT_HOSTS = (
     "dashscope-result-bj.oss-cn-beijing.aliyuncs.com",
@@ -131,6 +140,7 @@ DASHSCOPE_RESULT_HOSTS = (
     "dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com",
     "dashscope-result-intl.oss-cn-singapore.aliyuncs.com",
 )
+USD_PER_CNY = Decimal("0.14")
 DASHSCOPE_INTL = Endpoint(
     name="dashscope-intl",
     vendor="DashScope",
@@ -139,6 +149,7 @@ DASHSCOPE_INTL = Endpoint(
     result_hosts=DASHSCOPE_RESULT_HOSTS,
     adapter=DashScope(),
     failed_task_cost="free",
+    usd_per_unit=USD_PER_CNY,
 )
 DASHSCOPE_CN = Endpoint(
     name="dashscope-cn",
@@ -148,6 +159,7 @@ DASHSCOPE_CN = Endpoint(
     result_hosts=DASHSCOPE_RESULT_HOSTS,
     adapter=DashScope(),
     failed_task_cost="free",
+    usd_per_unit=USD_PER_CNY,
 )
 AIMLAPI = Endpoint(
     name="aimlapi",
@@ -157,6 +169,7 @@ AIMLAPI = Endpoint(
     result_hosts=("cdn.aimlapi.com", "dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com"),
     adapter=AimlApi(),
     failed_task_cost="unstated",  # refused requests are free; a picture blacked out by its filter may not be
+    usd_per_unit=Decimal("0.0000005"),  # 2,000,000 credits (docs.aimlapi.com/faq/how-can-i-track-my-funds)
 )
 
 QWEN_SIZES = {

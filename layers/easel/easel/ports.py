@@ -66,13 +66,17 @@ class GenerationStore(Protocol):
         Raises VersionConflictError where somebody else wrote first, or the stored one has ended.
         """
 
+    def note_announced(self, generation_id: str) -> None:
+        """The end of a generation was told: nothing is left to do for it."""
+
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
         """A tenant's generations, newest first. Raises InvalidRequestError for a forged cursor."""
 
     def quiet(self, before: datetime) -> Iterator[str]:
-        """The ids of open generations that have not moved since, the longest quiet first, page by page."""
+        """The ids of generations that have not moved since and have not ended, or whose end was not told; the
+        longest quiet first, page by page."""
 
 
 class RouteStates(Protocol):
@@ -87,7 +91,7 @@ class RouteStates(Protocol):
         """The next free slot, for the caller alone; None where there is none before `latest`."""
 
     def pause(self, name: str, until: datetime) -> None:
-        """No slot before `until`."""
+        """No slot before `until`; those taken earlier do not hold before it either."""
 
     def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
         """One of so many places, until it is freed or the time given."""

@@ -1,12 +1,29 @@
-"""Which routes may serve a request, and in which order."""
+"""Which routes may serve a request, and in which order they are preferred.
 
-from collections.abc import Collection
+The order is made once, when a generation is created, from what does not change: what a route can do, its
+price, its usual time, its limits. How the routes fare now (health, turns, places) decides at each ask.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from easel.catalogue import Catalogue, Route
 from easel.domain.capabilities import Fit, fit
 from easel.domain.request import GenerationRequest
 from easel.errors import FieldProblem, InvalidRequestError
+
+
+class Policy(StrEnum):
+    """How routes are ordered where the caller names none, after what a request would lose on them."""
+
+    CHEAPEST = "cheapest"
+    FASTEST = "fastest"
+    BALANCED = "balanced"
+
+
+SPACING_SHARE = 0.5
+BY_CALLER = "caller"  # the caller's own order
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +45,13 @@ def wire_model(request: GenerationRequest, route: Route) -> str:
 
 
 def choose(
-    request: GenerationRequest, catalogue: Catalogue, configured: Collection[str]
+    request: GenerationRequest,
+    catalogue: Catalogue,
+    configured: Collection[str],
+    policy: Policy = Policy.BALANCED,
 ) -> tuple[Choice, ...]:
-    """The routes that can serve the request, best first: the caller's own order, else fewest losses.
+    """The routes that can serve the request, best first: the caller's own order, else fewest losses, then
+    the policy's order.
 
     `configured` names the endpoints that the deployment has a key for. Raises InvalidRequestError,
     naming field, limit and what is allowed, where no route is left, or where a route that the caller
@@ -50,7 +71,29 @@ def choose(
     capable = [choice for choice in choices if not choice.fit.problems]
     if not capable or (named and len(capable) < len(choices)):
         raise _refusal(choices)
-    return tuple(capable) if named else tuple(sorted(capable, key=lambda choice: choice.fit.report.losses))
+    if named:
+        return tuple(capable)
+    rank = ranked([choice.route for choice in capable], policy)
+    return tuple(sorted(capable, key=lambda one: (one.fit.report.losses, rank[one.route.name])))
+
+
+def ranked(routes: Sequence[Route], policy: Policy) -> Mapping[str, tuple[float, float]]:
+    """What each route is sorted by, lower first.
+
+    `balanced` adds up how many times the best one's price and time a route takes; its time there includes
+    half the spacing of its turns, so that a route that takes few requests is not everybody's first.
+    """
+    prices = {route.name: float(route.estimated_usd) for route in routes}
+    times = {route.name: route.typical_seconds for route in routes}
+    if policy is Policy.CHEAPEST:
+        return {name: (prices[name], times[name]) for name in prices}
+    if policy is Policy.FASTEST:
+        return {name: (times[name], prices[name]) for name in prices}
+    shared = {
+        route.name: route.typical_seconds + route.limits.spacing_seconds * SPACING_SHARE for route in routes
+    }
+    best_price, best_time = min(prices.values()), min(shared.values())
+    return {name: (prices[name] / best_price + shared[name] / best_time, prices[name]) for name in prices}
 
 
 def _serves(route: Route, request: GenerationRequest) -> bool:

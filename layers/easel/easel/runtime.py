@@ -29,6 +29,8 @@ from easel.catalogue import CATALOGUE
 from easel.domain.limits import configured_limits
 from easel.doors.native import NativeDoor
 from easel.errors import SettingsError
+from easel.routing import Policy
+from easel.steps.announce import Announcer
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.persist import Persister
@@ -127,9 +129,22 @@ def route_desk() -> RouteDesk:
     return RouteDesk(states, CATALOGUE, limits, SystemClock())
 
 
+def policy() -> Policy:
+    """How routes are ordered. Raises SettingsError where it is no policy."""
+    text = os.environ.get("EASEL_ROUTING_POLICY") or Policy.BALANCED.value
+    if text not in tuple(Policy):
+        raise SettingsError(f"EASEL_ROUTING_POLICY must be one of {', '.join(Policy)}")
+    return Policy(text)
+
+
 def workflow() -> StepFunctionsWorkflow:
     """The state machine."""
     return StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_STATE_MACHINE"))
+
+
+def announcer() -> Announcer:
+    """Telling how generations ended."""
+    return Announcer(store(), images(), EventBridgeBus(client("events"), setting("EASEL_EVENT_BUS")))
 
 
 def native_door() -> NativeDoor:
@@ -137,9 +152,9 @@ def native_door() -> NativeDoor:
     clock = SystemClock()
     reader = Reader(store(), clock)
     return NativeDoor(
-        creator=Creator(store(), images(), workflow(), vendor_keys(), CATALOGUE, clock),
+        creator=Creator(store(), images(), workflow(), vendor_keys(), CATALOGUE, clock, policy()),
         reader=reader,
-        canceler=Canceler(store(), reader, clock),
+        canceler=Canceler(store(), reader, announcer(), clock),
         images=images(),
         api_keys=DynamoApiKeys(client("dynamodb"), setting("EASEL_TABLE")),
         vendor_keys=vendor_keys(),
@@ -166,8 +181,7 @@ def persister() -> Persister:
 
 def settler() -> Settler:
     """The Settle step."""
-    bus = EventBridgeBus(client("events"), setting("EASEL_EVENT_BUS"))
-    return Settler(store(), images(), bus, SystemClock())
+    return Settler(store(), images(), announcer(), SystemClock())
 
 
 def reconciler() -> Reconciler:

@@ -1,10 +1,12 @@
 """A generation as callers see it: in answers, in events, and as the state machine's output."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from easel.domain.generation import Attempt, Generation, Status
 from easel.domain.money import Money
+from easel.errors import FieldProblem, RequestError
 
 FIGURES = ("quoted", "billed", "possibly_billed", "refunded")
 
@@ -25,10 +27,10 @@ def generation_view(
         "model": generation.request.model,
         "route": generation.route or generation.routes[0],
         "routes": list(generation.routes),
-        "created_at": _time(generation.created_at),
-        "updated_at": _time(generation.updated_at),
-        "deadline_at": _time(generation.deadline_at),
-        "ended_at": _time(generation.ended_at),
+        "created_at": time_view(generation.created_at),
+        "updated_at": time_view(generation.updated_at),
+        "deadline_at": time_view(generation.deadline_at),
+        "ended_at": time_view(generation.ended_at),
         "request": generation.request.model_dump(mode="json", exclude_defaults=True),
         "parameters": generation.parameters.model_dump(mode="json") if generation.parameters else None,
         "images": [_image(generation, number, uri, sign) for number in range(len(generation.images))],
@@ -39,7 +41,12 @@ def generation_view(
         "receipt": receipt(generation),
         "error": generation.error.model_dump(mode="json") if generation.error else None,
         "metadata": dict(generation.request.metadata),
-        "links": {"self": f"/v1/generations/{generation.id}"},
+        "correlation_id": generation.origin.correlation_id,
+        "batch": generation.origin.batch,
+        "links": {
+            "self": f"/v1/generations/{generation.id}",
+            "events": f"/v1/generations/{generation.id}/events",
+        },
     }
     return view
 
@@ -57,8 +64,8 @@ def receipt(generation: Generation) -> dict[str, Any]:
     }
     quoted = generation.attempt.quoted if generation.attempt else generation.quoted
     return {
-        **{figure: _money(total) for figure, total in totals.items()},
-        "quoted": _money(quoted),
+        **{figure: money_view(total) for figure, total in totals.items()},
+        "quoted": money_view(quoted),
         "attempts": [_attempt(attempt) for attempt in generation.attempts],
     }
 
@@ -88,15 +95,16 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "because": attempt.because,
         "task_id": attempt.task_id,
         "request_id": attempt.request_id,
-        "asked_at": _time(attempt.asked_at),
-        "answered_at": _time(attempt.answered_at),
-        "ended_at": _time(attempt.ended_at),
-        **{figure: _money(getattr(attempt, figure)) for figure in FIGURES},
-        "error": _failure(attempt),
+        "asked_at": time_view(attempt.asked_at),
+        "answered_at": time_view(attempt.answered_at),
+        "ended_at": time_view(attempt.ended_at),
+        **{figure: money_view(getattr(attempt, figure)) for figure in FIGURES},
+        "error": failure_view(attempt),
     }
 
 
-def _failure(attempt: Attempt) -> dict[str, Any] | None:
+def failure_view(attempt: Attempt) -> dict[str, Any] | None:
+    """What went wrong with an attempt, in our word and the vendor's."""
     failure = attempt.failure
     if failure is None:
         return None
@@ -117,9 +125,35 @@ def _sum(amounts: list[Money | None]) -> Money | None:
     )
 
 
-def _money(money: Money | None) -> dict[str, str] | None:
+def money_view(money: Money | None) -> dict[str, str] | None:
+    """Amount as decimal text, and currency."""
     return money.model_dump(mode="json") if money else None
 
 
-def _time(moment: Any) -> str | None:
+def time_view(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC, to the millisecond."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+
+
+def problem_view(error: RequestError) -> dict[str, Any]:
+    """A refusal as the body of a problem document (RFC 9457)."""
+    body: dict[str, Any] = {
+        "type": f"urn:easel:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.problems:
+        body["errors"] = [field_view(problem) for problem in error.problems]
+    return body
+
+
+def field_view(problem: FieldProblem) -> dict[str, Any]:
+    """One field that is wrong."""
+    field: dict[str, Any] = {"field": problem.field, "message": problem.message}
+    if problem.limit is not None:
+        field["limit"] = problem.limit
+    if problem.allowed is not None:
+        field["allowed"] = list(problem.allowed)
+    return field

@@ -23,6 +23,7 @@ from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+WHY = "first in the caller's order"
 PRICE = Money.of("0.075", "USD")
 ROUTES = ("a/m", "b/m", "c/m")
 
@@ -148,13 +149,13 @@ FULL = Candidate("p/m", RouteState(places={"x": later(300)}), running=1, look_ag
 
 
 def test_first_route_that_is_free_is_taken_at_once() -> None:
-    decision = decide([FREE, Candidate("b/m", RouteState())], NOW)
-    assert (decision.route, decision.at, decision.because) == ("a/m", NOW, "first in order")
+    decision = decide([FREE, Candidate("b/m", RouteState())], NOW, WHY)
+    assert (decision.route, decision.at, decision.because) == ("a/m", NOW, WHY)
     assert decision.hold is None
 
 
 def test_routes_that_are_held_back_are_passed_over_and_named() -> None:
-    decision = decide([FAILING, LIMITED, FULL, FREE], NOW)
+    decision = decide([FAILING, LIMITED, FULL, FREE], NOW, WHY)
     assert (decision.route, decision.at, decision.hold) == ("a/m", NOW, None)
     assert decision.because == (
         "f/m is failing until 12:00:20; l/m is at its rate limit until 12:00:09; "
@@ -175,21 +176,21 @@ def test_routes_that_are_held_back_are_passed_over_and_named() -> None:
 def test_where_none_is_free_the_soonest_is_waited_for(
     candidates: list[Candidate], route: str, seconds: float, hold: Hold
 ) -> None:
-    decision = decide(candidates, NOW)
+    decision = decide(candidates, NOW, WHY)
     assert (decision.route, decision.at, decision.hold) == (route, later(seconds), hold)
     assert decision.because.endswith("the soonest is waited for")
 
 
 def test_what_holds_a_route_back_longest_counts() -> None:
     both = RouteState(next_slot_at=later(3), failures=5, open_until=later(20))
-    assert decide([Candidate("a/m", both)], NOW).hold is Hold.FAILING
+    assert decide([Candidate("a/m", both)], NOW, WHY).hold is Hold.FAILING
     both = RouteState(next_slot_at=later(30), failures=5, open_until=later(20))
-    assert decide([Candidate("a/m", both)], NOW).hold is Hold.LIMITED
+    assert decide([Candidate("a/m", both)], NOW, WHY).hold is Hold.LIMITED
 
 
 def test_place_that_is_lost_before_it_would_be_looked_at_again_is_waited_for_no_longer() -> None:
     soon = Candidate("a/m", RouteState(places={"x": later(2), "y": later(9)}), 2, look_again_seconds=7)
-    assert decide([soon], NOW).at == later(2)
+    assert decide([soon], NOW, WHY).at == later(2)
 
 
 @pytest.mark.parametrize(
@@ -203,4 +204,4 @@ def test_place_that_is_lost_before_it_would_be_looked_at_again_is_waited_for_no_
     ],
 )
 def test_what_is_over_holds_nothing_back(state: RouteState) -> None:
-    assert decide([Candidate("a/m", state, running=2)], NOW).hold is None
+    assert decide([Candidate("a/m", state, running=2)], NOW, WHY).hold is None

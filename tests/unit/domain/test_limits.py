@@ -3,7 +3,7 @@
 import pytest
 
 from easel.catalogue import CATALOGUE
-from easel.domain.limits import NO_LIMITS, RouteLimits, configured_limits
+from easel.domain.limits import LATE_SECONDS, NO_LIMITS, RouteLimits, configured_limits
 from easel.errors import SettingsError
 
 OURS = {"a/m": RouteLimits(per_minute=2), "b/m": NO_LIMITS}
@@ -21,7 +21,7 @@ OURS = {"a/m": RouteLimits(per_minute=2), "b/m": NO_LIMITS}
     ],
 )
 def test_spacing_keeps_the_stricter_of_both_rates(limits: RouteLimits, seconds: float) -> None:
-    assert limits.spacing_seconds == seconds
+    assert limits.spacing_seconds == pytest.approx(seconds + LATE_SECONDS if seconds else 0)
 
 
 @pytest.mark.parametrize("text", ["", "catalogue"])

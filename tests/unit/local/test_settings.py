@@ -82,6 +82,7 @@ def test_the_api_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
         ("MULEROUTER_BASE_URL", "http://127.0.0.1:99999"),
         ("MULEROUTER_API_KEY", "ключ"),
         ("EASEL_VENDOR_LIMITS", "some"),
+        ("EASEL_ROUTING_POLICY", "cheap"),
         ("EASEL_VENDOR_LIMITS", '{"nobody/nothing": {}}'),
         ("EASEL_VENDOR_LIMITS", '{"aimlapi/qwen-image": {"per_second": 0}}'),
     ],
@@ -99,3 +100,8 @@ def test_vendors_limits_hold_for_real_vendors_and_not_for_the_sandbox() -> None:
     keys = {f"{endpoint.setting}_API_KEY": "real" for endpoint in CATALOGUE.endpoints.values()}
     assert read_settings(keys, NO_FILE).limits == "catalogue"
     assert read_settings({"EASEL_VENDOR_LIMITS": "off"}, NO_FILE).limits == "off"
+
+
+def test_routing_policy_is_balanced_unless_it_is_set() -> None:
+    assert read_settings({}, NO_FILE).routing_policy == "balanced"
+    assert read_settings({"EASEL_ROUTING_POLICY": "cheapest"}, NO_FILE).routing_policy == "cheapest"

@@ -178,6 +178,7 @@ def test_canceling_twice_is_as_good_as_once() -> None:
     first = cancel(scene, made)
     scene.clock.sleep(5)
     assert cancel(scene, made) == first
+    assert [name for name, _ in scene.bus.events] == ["Image Generation Canceled"], "told at once, and once"
 
 
 def test_generation_that_has_ended_otherwise_is_a_conflict_that_says_so() -> None:

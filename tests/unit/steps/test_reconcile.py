@@ -17,7 +17,7 @@ from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
 from tests.unit.steps.vendor_words import LINK, mule_completed, mule_submitted
 
-NOTHING = {"carried": 0, "restarted": 0, "settled": 0, "ended": 0}
+NOTHING = {"carried": 0, "restarted": 0, "settled": 0, "told": 0, "ended": 0}
 
 
 def never_started(scene: Scene, **fields: Any) -> Generation:
@@ -250,3 +250,22 @@ def test_sweep_ends_in_time_and_the_next_one_goes_on() -> None:
     assert 0 < first["restarted"] < len(many)
     while len(set(scene.workflow.ids)) < len(many):
         assert scene.reconciler.sweep()["restarted"]
+
+
+@pytest.mark.parametrize("status", ["canceled", "failed"])
+def test_end_that_was_written_and_not_told_is_told(status: str) -> None:
+    scene = Scene(mule_submitted())
+    made = scene.create()
+    publish = scene.bus.publish
+
+    def die(*_: object) -> None:
+        raise ConnectionError("the bus is away")
+
+    scene.bus.publish = die  # type: ignore[assignment, method-assign]
+    with pytest.raises(ConnectionError):
+        scene.canceler.cancel("default", made.id) if status == "canceled" else scene.settler.settle(made.id)
+    scene.bus.publish = publish  # type: ignore[method-assign]
+    lie(scene)
+    assert scene.reconciler.sweep() == NOTHING | {"told": 1}
+    assert [detail["status"] for _, detail in scene.bus.events] == [status]
+    assert scene.reconciler.sweep() == NOTHING, "once is enough"

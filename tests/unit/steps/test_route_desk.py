@@ -10,11 +10,19 @@ from easel.domain.capabilities import ParameterReport
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS
 from easel.domain.failure import Failure, FailureClass
 from easel.domain.generation import Generation, ResultRef, Slot
-from easel.domain.limits import RouteLimits
+from easel.domain.limits import LATE_SECONDS, RouteLimits
 from easel.domain.money import Money
 from easel.errors import AnswerLostError
-from easel.steps.route_desk import LOST_SHARE, PAUSE_SECONDS, PLACE_SHARE, PROBED_SECONDS, Later
+from easel.steps.route_desk import (
+    DRAIN_SPACING_SECONDS,
+    LOST_SHARE,
+    PAUSE_SECONDS,
+    PLACE_SHARE,
+    PROBED_SECONDS,
+    Later,
+)
 from tests.fakes.scene import Scene
+from tests.unit.steps.vendor_words import mule_submitted
 
 MULE, PIXEL, DASH = (f"{name}/qwen-image-max" for name in ("mulerouter", "pixeldojo", "dashscope-intl"))
 PLUS = "dashscope-intl/qwen-image-plus"
@@ -60,7 +68,7 @@ def failing(scene: Scene, route: str, times: int = BREAKER_FAILURES, **failure: 
 def test_first_route_that_is_free_gets_the_generation_at_once() -> None:
     scene = Scene()
     slot = turn(scene, create(scene))
-    assert (slot.route, slot.at, slot.because) == (MULE, scene.clock.now(), "first in order")
+    assert (slot.route, slot.at, slot.because) == (MULE, scene.clock.now(), "first in the caller's order")
 
 
 def test_no_route_left_is_no_turn() -> None:
@@ -74,7 +82,7 @@ def test_burst_at_one_route_is_spaced_by_its_limit() -> None:
     scene = scene_of(dash=RouteLimits(per_minute=2))
     slots = [turn(scene, create(scene, [DASH])) for _ in range(5)]
     waits = [(slot.at - scene.clock.now()).total_seconds() for slot in slots]
-    assert waits == [0, 30, 60, 90, 120]
+    assert waits == pytest.approx([number * (30 + LATE_SECONDS) for number in range(5)])
     assert "is at its rate limit" in slots[1].because
 
 
@@ -90,7 +98,7 @@ def test_where_all_are_at_their_limit_the_soonest_is_waited_for() -> None:
     scene = scene_of(dash=RouteLimits(per_minute=2), pixel=RouteLimits(per_minute=10))
     slots = [turn(scene, create(scene, [DASH, PIXEL])) for _ in range(4)]
     assert [slot.route for slot in slots] == [DASH, PIXEL, PIXEL, PIXEL]
-    assert (slots[3].at - scene.clock.now()).total_seconds() == 12
+    assert (slots[3].at - scene.clock.now()).total_seconds() == pytest.approx(2 * (6 + LATE_SECONDS))
 
 
 def test_routes_of_one_account_share_its_slots() -> None:
@@ -99,7 +107,7 @@ def test_routes_of_one_account_share_its_slots() -> None:
     scene = Scene(limits={PIXEL: limits, other: limits})
     turn(scene, create(scene, [PIXEL]))
     slot = turn(scene, create(scene, [other], model="qwen-image-plus"))
-    assert (slot.at - scene.clock.now()).total_seconds() == 6
+    assert (slot.at - scene.clock.now()).total_seconds() == 6 + LATE_SECONDS
 
 
 def test_no_slot_before_the_deadline_is_waited_for_to_the_deadline_and_takes_none() -> None:
@@ -108,7 +116,7 @@ def test_no_slot_before_the_deadline_is_waited_for_to_the_deadline_and_takes_non
         turn(scene, create(scene, [DASH]))
     assert later(scene, create(scene, [DASH], deadline_seconds=60)) == 60
     slot = turn(scene, create(scene, [DASH]))
-    assert (slot.at - scene.clock.now()).total_seconds() == 90
+    assert (slot.at - scene.clock.now()).total_seconds() == pytest.approx(3 * (30 + LATE_SECONDS))
 
 
 def test_route_without_a_slot_before_the_deadline_is_passed_over_for_one_that_has() -> None:
@@ -246,3 +254,67 @@ def test_place_whose_holder_is_lost_is_free_again_before_long() -> None:
     assert not place(scene, plus(scene))
     scene.clock.sleep(1)
     assert place(scene, plus(scene))
+
+
+def test_those_that_waited_for_the_end_of_a_pause_come_one_after_the_other() -> None:
+    scene = Scene()
+    failing(scene, MULE, times=1, failure_class=FailureClass.RATE_LIMIT, http_status=429)
+    waits = [(turn(scene, create(scene, [MULE])).at - scene.clock.now()).total_seconds() for _ in range(4)]
+    assert waits == [PAUSE_SECONDS + number * DRAIN_SPACING_SECONDS for number in range(4)]
+    scene.clock.sleep(PAUSE_SECONDS + 4 * DRAIN_SPACING_SECONDS)
+    assert all(turn(scene, create(scene, [MULE])).at == scene.clock.now() for _ in range(3)), "it is over"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"times": 1, "failure_class": FailureClass.RATE_LIMIT, "http_status": 429, "retry_after_seconds": 99},
+        {"times": BREAKER_FAILURES},
+    ],
+    ids=["asked for patience", "failing"],
+)
+def test_turn_that_was_taken_before_a_route_went_bad_is_given_back(failure: dict[str, Any]) -> None:
+    scene = scene_of(dash=RouteLimits(per_minute=2))
+    turn(scene, create(scene, [DASH]))
+    waiting = create(scene, [DASH, MULE])
+    scene.store.save(waiting.holding(turn(scene, waiting).having(route=DASH), scene.clock.now()))
+    failing(scene, DASH, **failure)
+    scene.script.answers = [mule_submitted()]
+    assert scene.submitter.submit(waiting.id).next == "wait"
+    assert [one.route for one in scene.now(waiting).attempts] == [MULE]
+    assert f"{DASH} is " in scene.attempt(waiting).because
+
+
+def test_probes_own_turn_is_not_given_back_because_of_the_probe() -> None:
+    scene = scene_of(dash=RouteLimits(per_minute=2))
+    failing(scene, DASH)
+    scene.clock.sleep(BREAKER_SECONDS)
+    probe = turn(scene, create(scene, [DASH]))
+    assert scene.states.read([DASH])[DASH].open_until is not None
+    assert scene.desk.honours(probe)
+    assert not scene.desk.honours(probe.having(failures=0))
+
+
+def test_turn_within_a_second_is_waited_for_in_the_step_to_the_moment() -> None:
+    scene = scene_of(mule=RouteLimits(per_second=2))
+    first, second = create(scene, [MULE]), create(scene, [MULE])
+    scene.script.answers = [mule_submitted(), mule_submitted()]
+    begun = scene.clock.now()
+    assert [scene.submitter.submit(one.id).next for one in (first, second)] == ["wait", "wait"]
+    assert [scene.attempt(one).asked_at - begun for one in (first, second)] == [
+        timedelta(0),
+        timedelta(seconds=0.5 + LATE_SECONDS),
+    ]
+
+
+def test_longer_wait_for_a_turn_ends_before_it_and_the_rest_is_waited_for_in_the_step() -> None:
+    scene = scene_of(mule=RouteLimits(per_second=0.4))
+    made = [create(scene, [MULE]) for _ in range(2)]
+    scene.script.answers = [mule_submitted(), mule_submitted()]
+    begun = scene.clock.now()
+    scene.submitter.submit(made[0].id)
+    told = scene.submitter.submit(made[1].id)
+    assert (told.next, told.wait_seconds) == ("submit", 2)
+    scene.clock.sleep(told.wait_seconds)
+    scene.submitter.submit(made[1].id)
+    assert scene.attempt(made[1]).asked_at - begun == timedelta(seconds=2.5 + LATE_SECONDS)

@@ -62,13 +62,14 @@ class DynamoRouteStates:
         return None
 
     def pause(self, name: str, until: datetime) -> None:
-        """The vendor asked for patience: no slot before `until`."""
-        self._update(
-            name,
-            "SET next_slot = :until",
-            "attribute_not_exists(next_slot) OR next_slot < :until",
-            {":until": _n(until)},
-        )
+        """The vendor asked for patience: no slot before `until`, and none taken for before then holds."""
+        for attribute in ("paused_until", "next_slot"):
+            self._update(
+                name,
+                f"SET {attribute} = :until",
+                f"attribute_not_exists({attribute}) OR {attribute} < :until",
+                {":until": _n(until)},
+            )
 
     def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
         """One of so many places, held until it is freed, or until the time given if its holder is lost."""
@@ -168,6 +169,7 @@ def _only(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def _state(item: Mapping[str, Any]) -> RouteState:
     return RouteState(
         next_slot_at=_time(item["next_slot"]) if "next_slot" in item else None,
+        paused_until=_time(item["paused_until"]) if "paused_until" in item else None,
         places={holder: _time(until) for holder, until in item.get("places", {}).get("M", {}).items()},
         failures=int(item.get("failures", {}).get("N", 0)),
         open_until=_time(item["open_until"]) if "open_until" in item else None,

@@ -60,7 +60,7 @@ def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
     record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
     # A copy at the top, because filters cannot look inside a map that may lack the name.
     record["model"] = generation.request.model
-    if not generation.terminal:
+    if not generation.announced:
         record |= {"open_pk": "open", "open_sk": generation.updated_at.isoformat()}
     return generation_key(generation.id) | {
         name: SERIALIZER.serialize(value) for name, value in record.items()
@@ -152,6 +152,16 @@ class DynamoGenerations:
                 raise VersionConflictError(f"{generation.id} was moved by somebody else") from error
             raise
 
+    def note_announced(self, generation_id: str) -> None:
+        """Out of the index of open generations, too. The record itself has ended and stays as it is."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=generation_key(generation_id),
+            UpdateExpression="SET announced = :yes REMOVE open_pk, open_sk",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
+
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
@@ -172,7 +182,7 @@ class DynamoGenerations:
         return Page(tuple(found), _encode_cursor(start["list_sk"]["S"]) if start else None)
 
     def quiet(self, before: datetime) -> Iterator[str]:
-        """Queries of the index that holds open generations only."""
+        """Queries of the index that holds only generations with something left to do."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName="open",

@@ -22,9 +22,14 @@ class RouteState:
     """What is known of a route now, shared by all generations. Times are in UTC."""
 
     next_slot_at: datetime | None = None
+    paused_until: datetime | None = None
     places: Mapping[str, datetime] = field(default_factory=dict)
     failures: int = 0
     open_until: datetime | None = None
+
+    def accepts(self, now: datetime) -> bool:
+        """Whether one whose turn has come may still ask: not while the route fails or asked for patience."""
+        return all(until is None or until <= now for until in (self.paused_until, self.open_until))
 
 
 class Hold(StrEnum):
@@ -111,14 +116,24 @@ def _is_spent(attempts: Sequence[Attempt]) -> bool:
     return len(attempts) >= most
 
 
-def decide(candidates: Sequence[Candidate], now: datetime) -> Decision:
+def reason(generation: Generation) -> str:
+    """Why the first of the remaining routes comes first, for the attempt log."""
+    last = generation.attempt
+    if last is None:
+        caller = generation.routed_by == "caller"
+        return "first in the caller's order" if caller else f"first by the policy {generation.routed_by}"
+    what = last.failure.failure_class.value if last.failure else last.state.value
+    return f"next after {last.route} ended as {last.state.value} ({what})"
+
+
+def decide(candidates: Sequence[Candidate], now: datetime, why_first: str) -> Decision:
     """The first route that can be asked now; where none can, the one that can be soonest."""
     held: list[str] = []
     ready: list[tuple[datetime, int, Hold]] = []
     for number, candidate in enumerate(candidates):
         at, hold = candidate.ready_at(now)
         if hold is None:
-            because = "; ".join([*held, f"{candidate.route} can take it now"]) if held else "first in order"
+            because = "; ".join([*held, f"{candidate.route} can take it now"]) if held else why_first
             return Decision(candidate.route, now, because)
         held.append(f"{candidate.route} {hold} until {at:%H:%M:%S}")
         ready.append((at, number, hold))

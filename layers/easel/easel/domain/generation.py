@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from easel.domain.capabilities import ParameterReport
 from easel.domain.failure import Failure
-from easel.domain.money import Money
+from easel.domain.money import Amount, Money
 from easel.domain.request import GenerationRequest
 
 
@@ -89,6 +89,7 @@ class Attempt(Record):
     filtered: int = Field(default=0, description="images that the vendor's moderation withheld")
     failure: Failure | None = None
     because: str = Field(default="", description="why this route was asked")
+    turn_taken_at: datetime | None = Field(default=None, description="when it got its turn at the route")
     billed: Money | None = None
     possibly_billed: Money | None = None
     refunded: Money | None = None
@@ -106,6 +107,18 @@ class Slot(Record):
     at: datetime
     because: str
     failures: int = Field(default=0, description="of the route in a row, when the turn was given")
+    taken_at: datetime | None = None
+
+
+class Origin(Record):
+    """Where a generation comes from, where it is not a caller's single request over HTTP."""
+
+    batch: str | None = None
+    row: int | None = Field(default=None, description="its number in the batch's manifest")
+    custom_id: str | None = None
+    execution: str | None = Field(default=None, description="the caller's execution that carries it")
+    correlation_id: str | None = Field(default=None, description="the caller's own, given back in events")
+    reserved_usd: Amount = Field(default=Decimal(0), description="of its batch's cost cap")
 
 
 class Image(Record):
@@ -142,13 +155,16 @@ class Generation(Record):
     status: Status = Status.QUEUED
     request: GenerationRequest
     routes: tuple[str, ...]
+    routed_by: str = Field(default="caller", description="whose order the routes are in")
     quoted: Money
     created_at: datetime
     updated_at: datetime
     deadline_at: datetime
     ended_at: datetime | None = None
+    announced: bool = Field(default=False, description="whether its end was told")
     route: str | None = None
     slot: Slot | None = None
+    origin: Origin = Origin()
     carrier: int = Field(default=0, description="which execution carries it: 0 is the first")
     parameters: ParameterReport | None = None
     attempts: tuple[Attempt, ...] = ()
@@ -166,12 +182,14 @@ class Generation(Record):
         routes: tuple[str, ...],
         quoted: Money,
         now: datetime,
+        routed_by: str = "caller",
+        origin: Origin | None = None,
     ) -> Self:
         """A queued generation."""
         deadline = now + timedelta(seconds=request.deadline_seconds)
         return cls(
-            id=generation_id, tenant=tenant, request=request, routes=routes, quoted=quoted,
-            created_at=now, updated_at=now, deadline_at=deadline,
+            id=generation_id, tenant=tenant, request=request, routes=routes, routed_by=routed_by,
+            origin=origin or Origin(), quoted=quoted, created_at=now, updated_at=now, deadline_at=deadline,
         )  # fmt: skip
 
     @property
@@ -190,6 +208,12 @@ class Generation(Record):
         if not self.attempts:
             raise IllegalMoveError(f"{self.id} has no attempt")
         return self.attempts[-1]
+
+    @property
+    def folder(self) -> str:
+        """Where its images lie in the bucket: those of a batch lie beside the batch's results."""
+        batch = self.origin.batch
+        return f"batches/{batch}/images/{self.id}" if batch else f"images/{self.id}"
 
     def seconds_left(self, now: datetime) -> float:
         """Until the deadline; negative after it."""
@@ -224,7 +248,7 @@ class Generation(Record):
             raise IllegalMoveError(f"{self.id} is {self.status}")
         attempt = Attempt(
             number=len(self.attempts) + 1, route=slot.route, model=model, because=slot.because,
-            state=AttemptState.INTENT, quoted=quoted, asked_at=now,
+            turn_taken_at=slot.taken_at, state=AttemptState.INTENT, quoted=quoted, asked_at=now,
         )  # fmt: skip
         return self._moved(
             now, status=Status.SUBMITTING, route=slot.route, slot=None, parameters=parameters,

@@ -1,19 +1,51 @@
 """Identifiers: a prefix and a ULID (https://github.com/ulid/spec), sortable by the time of making."""
 
+import hashlib
 import re
 import secrets
 from datetime import datetime
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-GENERATION_ID = re.compile(r"gen_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
+GENERATION_ID = re.compile(f"gen_{ULID}")
+BATCH_ID = re.compile(f"bat_{ULID}")
 
 
 def new_generation_id(now: datetime) -> str:
     """A fresh `gen_` id; ids made in a later millisecond sort after it."""
-    value = (int(now.timestamp() * 1000) << 80) | secrets.randbits(80)
-    return "gen_" + "".join(ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+    return "gen_" + _ulid(now, secrets.randbits(80))
+
+
+def row_generation_id(created_at: datetime, batch_id: str, row: str) -> str:
+    """The one id that a row of a batch has, whoever works on it and however often. `row` is what makes it
+    itself: its custom id, or its number."""
+    return "gen_" + _ulid(created_at, _digest(batch_id, row) % 2**80)
+
+
+def batch_id_of(tenant: str, *source: str) -> str:
+    """The one id of the batch that comes from this source, so that a source that is told twice is one batch.
+    Its ULID is no time but a hash."""
+    value = _digest(tenant, *source) % 2**125  # a ULID's first character is at most 7; here at most 3
+    return "bat_" + _text(value)
 
 
 def is_generation_id(text: str) -> bool:
     """Whether the text has the form of a generation's id."""
     return GENERATION_ID.fullmatch(text) is not None
+
+
+def is_batch_id(text: str) -> bool:
+    """Whether the text has the form of a batch's id."""
+    return BATCH_ID.fullmatch(text) is not None
+
+
+def _digest(*parts: str) -> int:
+    return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest(), "big")
+
+
+def _ulid(moment: datetime, rest: int) -> str:
+    return _text((int(moment.timestamp() * 1000) << 80) | rest)
+
+
+def _text(value: int) -> str:
+    return "".join(ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))

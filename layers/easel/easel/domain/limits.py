@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from easel.errors import SettingsError
 
+LATE_SECONDS = 0.1  # by which one submit may be later than another on its way to the vendor
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -22,10 +23,12 @@ class RouteLimits(BaseModel):
 
     @property
     def spacing_seconds(self) -> float:
-        """Between two submits. Evenly spaced, no window of a minute or second ever holds too many."""
+        """Between two submits. Evenly spaced, no window of a minute or second ever holds too many, also where
+        one of them is a little late and the next is not."""
         second = 1 / self.per_second if self.per_second else 0.0
         minute = 60 / self.per_minute if self.per_minute else 0.0
-        return max(second, minute)
+        exact = max(second, minute)
+        return exact + LATE_SECONDS if exact else 0.0
 
 
 NO_LIMITS = RouteLimits()

@@ -29,6 +29,7 @@ def _route(route: Route, ready: bool) -> dict[str, Any]:
         "vendor": route.endpoint.vendor,
         "ready": ready,
         "price": route.price.model_dump(mode="json"),
+        "estimated_usd": format(route.estimated_usd.normalize(), "f"),
         "typical_seconds": route.typical_seconds,
         "sizes": list(route.capabilities.sizes.allowed()) if route.capabilities.sizes else [],
         "parameters": parameter_schema(route.capabilities),

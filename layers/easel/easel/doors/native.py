@@ -8,10 +8,12 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.logging import Logger
 
+from easel.attempt_log import attempt_log
 from easel.catalogue import Catalogue
 from easel.domain.generation import Generation
+from easel.domain.reading import parse_request
 from easel.doors.models import model_list, model_view
-from easel.doors.problems import internal_response, parse_request, problem_response
+from easel.doors.problems import internal_response, problem_response
 from easel.errors import (
     FieldProblem,
     InvalidRequestError,
@@ -98,6 +100,12 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
             problem = FieldProblem("wait", f"must be {bounds} seconds", bounds)
             raise InvalidRequestError("The wait is out of range.", [problem])
         return answer(door, door.reader.get(owner, generation_id, wait))
+
+    @app.get("/v1/generations/<generation_id>/events")
+    def events(generation_id: str) -> Response[str]:
+        generation = door.reader.get(tenant_of(app, door), generation_id)
+        body = json.dumps({"data": attempt_log(generation), "next_cursor": None}, ensure_ascii=False)
+        return Response(200, "application/json", body, headers={"Cache-Control": "no-store"})
 
     @app.post("/v1/generations/<generation_id>/cancel")
     def cancel(generation_id: str) -> Response[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from easel.domain.generation import Generation, GenerationError, Status
 from easel.errors import ConflictError, VersionConflictError
 from easel.ports import Clock, GenerationStore
+from easel.steps.announce import Announcer
 from easel.steps.read import Reader
 
 TURNS_MAX = 5  # a step may move the record in between; it does so a few times in a life
@@ -16,6 +17,7 @@ class Canceler:
 
     store: GenerationStore
     reader: Reader
+    announcer: Announcer
     clock: Clock
 
     def cancel(self, tenant: str, generation_id: str) -> Generation:
@@ -38,5 +40,5 @@ class Canceler:
                 self.store.save(canceled)
             except VersionConflictError:
                 continue
-            return canceled
+            return self.announcer.announce(canceled)
         raise ConflictError("The generation moves too fast to be canceled; try again.")

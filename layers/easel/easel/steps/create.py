@@ -20,7 +20,7 @@ from easel.errors import (
     InvalidRequestError,
 )
 from easel.ports import Clock, GenerationStore, Idempotency, ImageStore, VendorKeys, Workflow
-from easel.routing import choose
+from easel.routing import BY_CALLER, Policy, choose
 
 DATA_URL = re.compile(r"data:(image/[a-z.+-]+);base64,")
 
@@ -35,6 +35,7 @@ class Creator:
     vendor_keys: VendorKeys
     catalogue: Catalogue
     clock: Clock
+    policy: Policy = Policy.BALANCED
 
     def create(self, tenant: str, request: GenerationRequest, key: str | None = None) -> Generation:
         """A queued generation, or the earlier one of the same idempotency key and body.
@@ -44,7 +45,7 @@ class Creator:
         idempotency = Idempotency(key, fingerprint(request)) if key else None
         if idempotency and (earlier := self._earlier(tenant, idempotency)):
             return earlier
-        choices = choose(request, self.catalogue, self.vendor_keys.get())
+        choices = choose(request, self.catalogue, self.vendor_keys.get(), self.policy)
         inputs = [decode_image(number, image) for number, image in enumerate(request.images)]
         generation_id = new_generation_id(self.clock.now())
         generation = Generation.create(
@@ -52,6 +53,7 @@ class Creator:
             tenant=tenant,
             request=self._with_kept_inputs(generation_id, request, inputs),
             routes=tuple(choice.route.name for choice in choices),
+            routed_by=self.policy.value if request.route is None else BY_CALLER,
             quoted=choices[0].route.price.times(request.n or 1),
             now=self.clock.now(),
         )

@@ -83,7 +83,7 @@ class Persister:
             facts = spool_verified(chunks, spool)
             spool.seek(0)
             image = Image(
-                key=f"images/{generation.id}/{ref.number}.{facts.extension}",
+                key=f"{generation.folder}/{ref.number}.{facts.extension}",
                 content_type=facts.content_type,
                 width=facts.width,
                 height=facts.height,

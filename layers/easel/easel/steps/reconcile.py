@@ -11,7 +11,7 @@ QUIET_SECONDS = 60.0  # a record that moved more recently than this is being car
 GRACE_SECONDS = 30.0  # after a deadline, for the execution to settle by itself
 CARRIERS_MAX = 10  # executions of one generation, before it is ended as it stands
 SWEEP_SECONDS = 40.0  # of one run, below the function's own 60 s; the next run goes on
-CARRIED, RESTARTED, SETTLED, ENDED = "carried", "restarted", "settled", "ended"
+CARRIED, RESTARTED, SETTLED, TOLD, ENDED = "carried", "restarted", "settled", "told", "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Reconciler:
     clock: Clock
 
     def sweep(self) -> dict[str, int]:
-        """Look after every open generation that has not moved for a while; how many met which fate.
+        """Look after each generation that is not done and has not moved for a while; how many met which fate.
 
         One that cannot be looked after does not keep the others waiting: what went wrong is raised at the
         end, as an ExceptionGroup.
@@ -40,7 +40,7 @@ class Reconciler:
                 break
         if faults:
             raise ExceptionGroup("some generations could not be looked after", faults)
-        return {fate: fates.count(fate) for fate in (CARRIED, RESTARTED, SETTLED, ENDED)}
+        return {fate: fates.count(fate) for fate in (CARRIED, RESTARTED, SETTLED, TOLD, ENDED)}
 
     def look_after(self, generation_id: str) -> str:
         """Leave it, start an execution that goes on where the last one stopped, or end it.
@@ -49,8 +49,11 @@ class Reconciler:
         and two of them beside each other only lose each other's writes.
         """
         now, generation = self.clock.now(), self.store.get(generation_id)
-        if generation is None or generation.terminal:
+        if generation is None or generation.announced:
             return ENDED
+        if generation.terminal:
+            self.settler.announcer.announce(generation)
+            return TOLD
         try:
             if generation.seconds_left(now) < -GRACE_SECONDS or generation.carrier >= CARRIERS_MAX:
                 self.settler.settle(generation.id)

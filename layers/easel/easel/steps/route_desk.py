@@ -12,6 +12,7 @@ from easel.domain.failover import (
     Hold,
     RouteState,
     decide,
+    reason,
     remaining_routes,
 )
 from easel.domain.failure import FailureClass
@@ -20,6 +21,7 @@ from easel.domain.limits import NO_LIMITS, RouteLimits
 from easel.ports import Clock, RouteStates
 
 PAUSE_SECONDS = 10.0  # after a rate limit that names no time; recovery is usual within a minute
+DRAIN_SPACING_SECONDS = 0.25  # between those that waited for the end of such a pause
 PROBED_SECONDS = 5.0  # somebody else probes the route: look again after this
 PLACE_SHARE = 0.25  # of the route's typical time, until a place is looked for again
 LOST_SHARE = 5.0  # of it, until a place is taken for lost: its holder may have been canceled, or have died
@@ -49,7 +51,7 @@ class RouteDesk:
         routes = [self.catalogue.routes[name] for name in remaining_routes(generation)]
         candidates = self._candidates(routes)
         while candidates:
-            decision = decide(candidates, now)
+            decision = decide(candidates, now, reason(generation))
             chosen = next(one for one in candidates if one.route == decision.route)
             if decision.hold in (Hold.FAILING, Hold.FULL):
                 return Later(decision.at)
@@ -60,10 +62,22 @@ class RouteDesk:
             at = self._slot(decision, generation.deadline_at, now)
             if at is not None:
                 return Slot(
-                    route=decision.route, at=at, because=decision.because, failures=chosen.state.failures
+                    route=decision.route,
+                    at=at,
+                    because=decision.because,
+                    failures=chosen.state.failures,
+                    taken_at=now,
                 )
             candidates.remove(chosen)
         return Later(generation.deadline_at) if routes else None  # there is no slot before the deadline
+
+    def honours(self, slot: Slot) -> bool:
+        """Whether a turn that was taken earlier still holds, by what has become known of the route since."""
+        if slot.failures >= BREAKER_FAILURES:
+            return True  # it is the probe
+        route = self.catalogue.routes[slot.route]
+        (candidate,) = self._candidates([route])
+        return candidate.state.accepts(self.clock.now())
 
     def take_place(self, generation: Generation, route: Route) -> bool:
         """Whether the route takes one more task now. The place is held until the attempt ends or is lost."""
@@ -110,10 +124,10 @@ class RouteDesk:
 
     def _slot(self, decision: Decision, latest: datetime, now: datetime) -> datetime | None:
         spacing = self._limits(decision.route).spacing_seconds
-        if not spacing:
+        if not spacing and decision.hold is not Hold.LIMITED:
             return decision.at
         scope = self.catalogue.routes[decision.route].limit_scope
-        slot = self.states.take_slot(scope, spacing, now, latest)
+        slot = self.states.take_slot(scope, spacing or DRAIN_SPACING_SECONDS, now, latest)
         return None if slot is None else max(slot, decision.at)
 
     def _limits(self, route: str) -> RouteLimits:
@@ -121,5 +135,5 @@ class RouteDesk:
 
 
 def _merged(route: RouteState, scope: RouteState) -> RouteState:
-    """Failures are the route's own; slots and places may be shared with other routes of the account."""
+    """Failures are the route's own; slots, pauses and places may be the whole account's."""
     return replace(scope, failures=route.failures, open_until=route.open_until)

@@ -1,21 +1,17 @@
 """Settle: the one exit. Writes the terminal status and the receipt, and tells the bus."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from easel.domain.generation import AttemptState, Generation, GenerationError, Status
-from easel.ports import Clock, EventBus, GenerationStore, ImageStore
+from easel.ports import Clock, GenerationStore, ImageStore
+from easel.steps.announce import Announcer, as_json, shortened
 from easel.steps.base import load
 from easel.view import generation_view
 
 # Step Functions takes no longer cause
 # (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html).
 CAUSE_CHARACTERS_MAX = 32_768
-# At four bytes each below the 256 KB of PutEvents
-# (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html).
-EVENT_CHARACTERS_MAX = 60_000
-LONG_FIELDS = ("request", "parameters", "actual_prompt", "error", "metadata")
 
 # The workflow's own words for what it caught, in the words of a generation's error.
 FAULT_CODES = {
@@ -44,11 +40,11 @@ class Settler:
 
     store: GenerationStore
     images: ImageStore
-    bus: EventBus
+    announcer: Announcer
     clock: Clock
 
     def settle(self, generation_id: str, fault: str | None = None) -> dict[str, Any]:
-        """End the generation if it has not ended, and tell the bus; told again when it runs again.
+        """End the generation if it has not ended, and tell the bus; run again, it does what is left.
 
         `fault` is the name of the error that the workflow caught on the way. Returns the state machine's
         last state: id, status, and the generation as callers see it, or error and cause where it failed.
@@ -57,9 +53,9 @@ class Settler:
         if not generation.terminal:
             generation = self._end(generation, fault)
             self.store.save(generation)
+        self.announcer.announce(generation)
         view = generation_view(generation, self.images.uri)
         name = generation.status.value.capitalize()
-        self.bus.publish(f"Image Generation {name}", shortened(view, EVENT_CHARACTERS_MAX))
         state = {"id": generation.id, "status": generation.status.value}
         if generation.status is Status.SUCCEEDED:
             return state | {"generation": view}
@@ -75,21 +71,6 @@ class Settler:
             error = GenerationError(code="deadline_exceeded", message=message, retryable=True)
             return generation.settled(now, Status.EXPIRED, error)
         return generation.settled(now, Status.FAILED, error_of(generation, fault))
-
-
-def as_json(view: dict[str, Any]) -> str:
-    """JSON in as few characters as it takes."""
-    return json.dumps(view, ensure_ascii=False)
-
-
-def shortened(view: dict[str, Any], characters_max: int) -> dict[str, Any]:
-    """The view; where it is too long, without those long texts that only the record needs to hold."""
-    short = dict(view)
-    for name in LONG_FIELDS:
-        if len(as_json(short)) < characters_max:
-            break
-        short[name] = short[name] | {"vendor_message": None} if name == "error" and short[name] else None
-    return short
 
 
 def error_of(generation: Generation, fault: str | None) -> GenerationError:

@@ -1,6 +1,7 @@
 """Submit: get a turn, write the intent, ask the vendor, record the answer. Run twice, it asks once."""
 
 from dataclasses import dataclass, replace
+from math import floor
 
 from easel.catalogue import Route
 from easel.domain.failover import remaining_routes
@@ -28,7 +29,7 @@ from easel.wire import HttpRequest
 ANSWER_SECONDS_MAX = 280.0
 BACKOFF_SECONDS_MAX = 60.0  # the workflow's longest pause: with less time left it would pass the deadline
 LAST_WAIT_SECONDS = 5.0  # between two asks then
-SOON_SECONDS = 0.2  # a turn that comes this soon is taken now
+SOON_SECONDS = 1.0  # a turn that comes this soon is waited for here: a Wait state counts whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class Submitter:
             return self._unknown(generation, "the step ended between the ask and its answer")
         if generation.images or (attempt is not None and attempt.ended_at is None):
             return resume(generation)
+        if generation.slot is not None and not self.desk.honours(generation.slot):
+            generation = generation.holding(None, self.clock.now())
+            self.store.save(generation)
         turn = generation.slot or self.desk.turn(generation)
         if turn is None:
             return Next(generation_id, "settle")
@@ -71,7 +75,9 @@ class Submitter:
         if wait > SOON_SECONDS:
             if generation.slot is None:
                 self.store.save(generation.holding(slot, now))
-            return self._wait_for_a_turn(generation, wait)
+            return self._wait_for_a_turn(generation, floor(wait))
+        if wait > 0:
+            self.clock.sleep(wait)
         route = self.calls.catalogue.routes[slot.route]
         if not self.desk.take_place(generation, route):
             if generation.slot is not None:  # another route may take it meanwhile
