@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test soak check lint format build lock key
+.PHONY: help setup run test soak bench check lint format build lock key
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -16,11 +16,15 @@ setup:
 run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: stop after the picture)
 	@exec $(PYTHON) -m local $(if $(ONCE),--once)
 
-test: setup ## Run every test, the linters' included
-	@$(PYTHON) -m pytest $(ARGS)
+# Two at a time: the local stack's tests wait a good deal, and the machine is used meanwhile.
+test: setup ## Run every test, the linters' included (ARGS="tests/unit -k money")
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadgroup)
 
 soak: setup ## 500 generations while the vendors misbehave, held against the vendors' own books (ARGS="--count 100")
 	@$(PYTHON) -m tests.integration.soak $(ARGS)
+
+bench: setup ## Measure, and print the figures beside their yardsticks (build/bench.json)
+	@$(PYTHON) -m tests.bench
 
 check: setup ## Check formatting, style, types and the template
 	@$(PYTHON) -m ruff format --check .

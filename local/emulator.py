@@ -1,8 +1,15 @@
-"""Starts the AWS emulator (MiniStack) in this process with one function replaced: the one that runs a Lambda.
+"""Starts the AWS emulator (MiniStack) in this process with four functions replaced.
 
-Its own way starts a process for every concurrent call and gives every exception the same error type, which
-breaks Retry and Catch by name. Ours runs the deployed package and layers in a bounded pool (`pool.py`)
-under AWS's own runtime client. The replaced function is private, so the emulator's version is checked.
+- The one that runs a Lambda: its own way starts a process for every concurrent call and gives every exception
+  the same error type, which breaks Retry and Catch by name. Ours runs the deployed package and layers in a
+  bounded pool (`pool.py`) under AWS's own runtime client.
+- The one that runs a Distributed Map: it does not know `MaxConcurrencyPath` and runs 64 children at a time.
+  Ours puts the number in that the path leads to. (`ResultWriter` is ignored all the same: nothing reads it.)
+- The one that gives an event to a Lambda: it does so once, where AWS tries again and then keeps the event.
+- The one that tells a workflow that an execution failed which it waited for: it passes that one's error on.
+  On AWS the error is States.TaskFailed, and the cause is the execution, with its own Error and Cause.
+
+The replaced functions are private, so the emulator's version is checked.
 
 Started as `python -m local.emulator` with the emulator's own settings and these in the environment:
 EASEL_EMULATOR_CODE (folder for the unpacked packages), EASEL_EMULATOR_RUNTIME (folder of the runtime client).
@@ -103,6 +110,53 @@ def run_functions_in_pool(pools: Pools, code: Path, runtime: Path) -> None:
     lambda_svc._execute_function_warm = execute
 
 
+def obey_concurrency_paths() -> None:
+    """Let a Distributed Map's `MaxConcurrencyPath` count."""
+    from ministack.services import stepfunctions
+
+    run = stepfunctions._run_distributed_map
+
+    def obeying(state: dict[str, Any], given: Any, effective: Any, *more: Any) -> Any:
+        path = state.get("MaxConcurrencyPath")
+        if path is not None:
+            context = more[-1]
+            state = {**state, "MaxConcurrency": stepfunctions._resolve_path_or_ctx(path, effective, context)}
+        return run(state, given, effective, *more)
+
+    stepfunctions._run_distributed_map = obeying
+
+
+def deliver_events_as_lambda_does() -> None:
+    """Let a function that an event is given to be tried again, and the event be kept where it fails."""
+    from ministack.services import eventbridge, lambda_svc
+
+    def deliver(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not config:
+            print(f"easel: an event is for the function {name}, which is not there", flush=True)
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    if not callable(getattr(eventbridge, "_dispatch_to_lambda", None)):
+        raise SystemExit("easel: this emulator has no _dispatch_to_lambda to replace")
+    eventbridge._dispatch_to_lambda = deliver
+
+
+def tell_failed_executions_as_step_functions_does() -> None:
+    """Let `startExecution.sync:2` fail as AWS lets it."""
+    from ministack.services import stepfunctions
+
+    def failure(execution: dict[str, Any]) -> tuple[str, str]:
+        told = {name[0].upper() + name[1:]: value for name, value in execution.items()}
+        del told["Output"], told["OutputDetails"]  # which a failed one has not
+        return "States.TaskFailed", json.dumps(told)
+
+    if not callable(getattr(stepfunctions, "_nested_execution_failure", None)):
+        raise SystemExit("easel: this emulator has no _nested_execution_failure to replace")
+    stepfunctions._nested_execution_failure = failure
+
+
 def main() -> None:
     """Serve until SIGTERM; the emulator writes its state then."""
     version = metadata.version("ministack")
@@ -114,6 +168,9 @@ def main() -> None:
     run_functions_in_pool(
         pools, Path(os.environ["EASEL_EMULATOR_CODE"]), Path(os.environ["EASEL_EMULATOR_RUNTIME"])
     )
+    obey_concurrency_paths()
+    deliver_events_as_lambda_does()
+    tell_failed_executions_as_step_functions_does()
     threading.Thread(target=forget_old_records_for_ever, name="retention", daemon=True).start()
     try:
         app.main()

@@ -10,8 +10,8 @@ step = runtime.Provided(runtime.reconciler)
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Takes an EventBridge event, gives how many generations met which fate."""
-    generation_id = ReconcileInput.model_validate(event).generation_id
+    carried_id = ReconcileInput.model_validate(event).carried_id
     reconciler = step.get()
-    fates = {reconciler.look_after(generation_id): 1} if generation_id else reconciler.sweep()
-    runtime.logger().info("reconciled", generation_id=generation_id, fates=fates)
+    fates = {reconciler.look_after(carried_id): 1} if carried_id else reconciler.sweep()
+    runtime.logger().info("reconciled", carried_id=carried_id, fates=fates)
     return fates

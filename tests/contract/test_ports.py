@@ -1,6 +1,5 @@
 """What every store of generations must do: the double in memory, and DynamoDB as moto plays it."""
 
-import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -33,23 +32,13 @@ from easel.errors import (
     VersionConflictError,
 )
 from easel.ports import Claim, GenerationStore, Idempotency
+from tests.contract.table import make_table
 from tests.fakes.memory import MemoryGenerations
 from tests.template import RESOURCES
 
 NOW = datetime.now(UTC).replace(microsecond=123456)
 PRICE = Money.of("0.075", "USD")
 ERROR = GenerationError(code="c", message="m")
-REGION = "us-east-1"
-NUMBERS = itertools.count()
-
-
-def make_table(client: Any) -> str:
-    """A table of its own for each test, as the template defines it."""
-    properties = RESOURCES["Table"]["Properties"]
-    keys = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-    name = f"easel-table-{next(NUMBERS)}"
-    client.create_table(TableName=name, **{key: properties[key] for key in keys})
-    return name
 
 
 def make_store(kind: str, request: pytest.FixtureRequest) -> GenerationStore:

@@ -1,10 +1,7 @@
 """What every store of route states must do: the double in memory, and DynamoDB as moto plays it."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,14 +9,12 @@ from botocore.exceptions import ClientError
 from easel.aws.route_states import DynamoRouteStates
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.ports import RouteStates
-from tests.contract.test_ports import make_table
+from tests.contract.table import THREADS, OneAtATime, at_once, make_table
 from tests.fakes.memory import MemoryRouteStates
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 ROUTE = "dashscope-intl/qwen-image-plus"
-THREADS = 20
 FAR = NOW + timedelta(hours=1)
-Told = TypeVar("Told")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -30,37 +25,8 @@ def states(request: pytest.FixtureRequest) -> RouteStates:
     return DynamoRouteStates(OneAtATime(client), make_table(client))
 
 
-class OneAtATime:
-    """A client each of whose calls is one whole, as DynamoDB's are and moto's in one process are not."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._client, name)
-
-        def whole(**arguments: Any) -> Any:
-            with self._lock:
-                return call(**arguments)
-
-        return whole
-
-
 def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
-
-
-def at_once(ask: Callable[[int], Told]) -> list[Told]:
-    """What many threads are told that all ask at the same moment."""
-    together = threading.Barrier(THREADS)
-
-    def one(number: int) -> Told:
-        together.wait(timeout=10)
-        return ask(number)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, range(THREADS), timeout=30))
 
 
 def test_route_that_nothing_is_known_of_is_free(states: RouteStates) -> None:

@@ -11,6 +11,9 @@ EFFECTS = {
     "images": ("put", "put_bytes"),
     "workflow": ("start",),
     "bus": ("publish",),
+    "batches": ("create", "save", "count", "note_announced"),
+    "files": ("put", "writer"),
+    "batch_workflow": ("start",),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
+from easel.domain.batch import Batch
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.domain.generation import Generation, Image
 from easel.domain.ids import is_generation_id
@@ -19,8 +20,9 @@ from easel.errors import (
     InvalidRequestError,
     VersionConflictError,
 )
-from easel.ports import Claim, Download, Idempotency, Page
+from easel.ports import Claim, Download, Hold, Idempotency, Page
 from easel.wire import HttpResponse
+from tests.fakes.memory_batches import MemoryBatches
 
 CLAIM_LIFE = timedelta(hours=24)
 
@@ -41,23 +43,35 @@ class FakeClock:
 
 
 class MemoryGenerations:
-    """The port `GenerationStore`. `now` decides which idempotency keys have expired."""
+    """The port `GenerationStore`. `now` decides which idempotency keys have expired; `batches` are those of
+    which rows take their holds, and that lie in the same table."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        batches: MemoryBatches | None = None,
+    ) -> None:
         self.now = now
+        self.batches = batches or MemoryBatches()
+        self.lock = threading.Lock()
         self.records: dict[str, Generation] = {}
         self.claims: dict[tuple[str, str], tuple[Claim, datetime]] = {}
         self.history: dict[str, list[str]] = {}
 
-    def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
-        claimed = idempotency and self._claim(generation.tenant, idempotency.key, generation.created_at)
-        if generation.id in self.records or claimed:
-            raise AlreadyExistsError("the record or its idempotency key exists")
-        self.records[generation.id] = copied(generation)
-        self.history[generation.id] = [generation.status.value]
-        if idempotency:
-            claim = Claim(generation.id, idempotency.fingerprint)
-            self.claims[generation.tenant, idempotency.key] = (claim, generation.created_at + CLAIM_LIFE)
+    def create(
+        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+    ) -> None:
+        with self.lock:
+            claimed = idempotency and self._claim(generation.tenant, idempotency.key, generation.created_at)
+            if generation.id in self.records or claimed:
+                raise AlreadyExistsError("the record or its idempotency key exists")
+            if hold:
+                self.batches.take(hold)
+            self.records[generation.id] = copied(generation)
+            self.history[generation.id] = [generation.status.value]
+            if idempotency:
+                claim = Claim(generation.id, idempotency.fingerprint)
+                self.claims[generation.tenant, idempotency.key] = (claim, generation.created_at + CLAIM_LIFE)
 
     def claim(self, tenant: str, key: str) -> Claim | None:
         return self._claim(tenant, key, self.now())
@@ -68,6 +82,9 @@ class MemoryGenerations:
 
     def get(self, generation_id: str) -> Generation | None:
         return self.records.get(generation_id)
+
+    def get_many(self, generation_ids: Sequence[str]) -> Mapping[str, Generation]:
+        return {one: self.records[one] for one in generation_ids if one in self.records}
 
     def save(self, generation: Generation) -> None:
         stored = self.records.get(generation.id)
@@ -101,7 +118,8 @@ class MemoryGenerations:
         return Page(page, page[-1].id if len(wanted) > limit else None)
 
     def quiet(self, before: datetime) -> Iterator[str]:
-        still = [one for one in self.records.values() if not one.announced and one.updated_at < before]
+        every: list[Generation | Batch] = [*self.records.values(), *self.batches.records.values()]
+        still = [one for one in every if not one.announced and one.updated_at < before]
         return iter([one.id for one in sorted(still, key=lambda one: one.updated_at)])
 
 
@@ -212,9 +230,11 @@ class MemoryImages:
 
 
 class Started:
-    """The port `Workflow`: remembers what was started."""
+    """The port `Workflow`: remembers what was started. `callers` tells of callers' own executions, by ARN,
+    which of them run."""
 
     def __init__(self) -> None:
+        self.callers: dict[str, bool] = {}
         self.ids: list[str] = []
         self.carriers: dict[str, int] = {}
         self.running: set[tuple[str, int]] = set()
@@ -224,7 +244,9 @@ class Started:
         self.carriers[generation_id] = carrier
         self.running.add((generation_id, carrier))
 
-    def is_carried(self, generation_id: str, carrier: int) -> bool | None:
+    def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
+        if first and not carrier:
+            return self.callers.get(first)
         if self.carriers.get(generation_id, -1) < carrier:
             return None
         return (generation_id, carrier) in self.running
@@ -232,6 +254,7 @@ class Started:
     def stop_all(self) -> None:
         """Every execution ends without having settled its generation."""
         self.running.clear()
+        self.callers = dict.fromkeys(self.callers, False)
 
 
 class Told:

@@ -1,22 +1,30 @@
-"""The steps over doubles of all ports: a generation's whole way without AWS and without a network."""
+"""The steps over doubles of all ports: generations' and batches' whole ways without AWS or a network."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from easel.aws.workflow import NoWorkflow
 from easel.catalogue import CATALOGUE, Catalogue
 from easel.domain.generation import Attempt, Generation
 from easel.domain.limits import RouteLimits
 from easel.domain.request import GenerationRequest
-from easel.ports import Transport
+from easel.ports import Transport, Workflow
+from easel.routing import Choice, choose
 from easel.steps.announce import Announcer
+from easel.steps.batches import Batcher
 from easel.steps.cancel import Canceler
+from easel.steps.collect import Collector
 from easel.steps.create import Creator
+from easel.steps.feed import Feeder
+from easel.steps.intake import Intake, Manifests, Requests
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
+from easel.steps.prepare import Preparer
 from easel.steps.read import Reader
-from easel.steps.reconcile import Reconciler
+from easel.steps.reconcile import BatchReconciler, Reconciler
 from easel.steps.route_desk import RouteDesk
+from easel.steps.row_report import Reporter
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
 from easel.steps.vendor_calls import VendorCalls
@@ -31,6 +39,8 @@ from tests.fakes.memory import (
     Started,
     Told,
 )
+from tests.fakes.memory_batches import MemoryBatches
+from tests.fakes.memory_files import Buckets, MemoryDeadLetters, MemoryFiles, MemoryInbox
 
 TENANT = "default"
 
@@ -53,9 +63,12 @@ class Scene:
         base_urls: Mapping[str, str] | None = None,
         limits: Mapping[str, RouteLimits] | None = None,
         extra_hosts: Sequence[str] = (),
+        at_once: int = 50,
     ) -> None:
+        self.catalogue = catalogue
         self.clock = FakeClock()
-        self.store = MemoryGenerations(self.clock.now)
+        self.batches = MemoryBatches()
+        self.store = MemoryGenerations(self.clock.now, self.batches)
         self.images = MemoryImages()
         self.workflow = Started()
         self.bus = Told()
@@ -65,7 +78,9 @@ class Scene:
         calls = VendorCalls(spoken, self.keys, self.images, catalogue, base_urls or {})
         self.states = MemoryRouteStates()
         desk = self.desk = RouteDesk(self.states, catalogue, limits or {}, self.clock)
-        self.creator = Creator(self.store, self.images, self.workflow, self.keys, catalogue, self.clock)
+        self.buckets: Buckets = {}
+        self.files, self.inbox = MemoryFiles(self.buckets), MemoryInbox(self.buckets)
+        self.creator = self._creator(self.workflow, None)
         self.reader = Reader(self.store, self.clock)
         self.submitter = Submitter(self.store, calls, desk, self.clock)
         self.poller = Poller(self.store, calls, desk, self.clock)
@@ -73,7 +88,38 @@ class Scene:
         announcer = Announcer(self.store, self.images, self.bus)
         self.settler = Settler(self.store, self.images, announcer, self.clock)
         self.canceler = Canceler(self.store, self.reader, announcer, self.clock)
-        self.reconciler = Reconciler(self.store, self.workflow, self.settler, self.clock)
+        self._add_batches(limits or {}, at_once)
+        self._add_ways_in()
+        carers = BatchReconciler(self.batches, self.batch_workflow, self.collector, self.clock)
+        self.reconciler = Reconciler(self.store, self.workflow, self.settler, carers, self.clock)
+
+    def _creator(self, workflow: Workflow, inbox: MemoryInbox | None) -> Creator:
+        parts = (self.store, self.images, workflow, self.keys, self.catalogue, self.clock)
+        return Creator(*parts, inbox=inbox)
+
+    def _add_batches(self, limits: Mapping[str, RouteLimits], at_once: int) -> None:
+        self.batch_workflow = Started()
+        self.batcher = Batcher(self.batches, self.files, self.batch_workflow, self.clock, self.files.bucket)
+        self.preparer = Preparer(
+            self.batches, self.files, self.choices, self.catalogue, limits, self.clock, at_once
+        )
+        reporter = self.reporter = Reporter(self.store, self.files, self.images)
+        creator = self._creator(self.workflow, self.inbox)
+        self.feeder = Feeder(
+            self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock
+        )
+        self.collector = Collector(self.batches, self.files, reporter, self.bus, self.clock)
+
+    def _add_ways_in(self) -> None:
+        self.letters = MemoryDeadLetters()
+        requests = Requests(self._creator(self.workflow, self.inbox), TENANT)
+        self.intake = Intake(requests, self.batcher, self.inbox, self.bus, self.letters)
+        self.requests_of_workflows = Requests(self._creator(NoWorkflow(), self.inbox), TENANT)
+        self.manifests = Manifests(self.inbox, TENANT)
+
+    def choices(self, request: GenerationRequest) -> tuple[Choice, ...]:
+        """The routes that can serve a request."""
+        return choose(request, self.catalogue, self.keys.get())
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:
         """A generation on MuleRouter's asynchronous route, unless the fields say otherwise."""

@@ -8,6 +8,7 @@ import pytest
 from easel.catalogue import CATALOGUE
 from local.settings import SANDBOX_KEY, Settings, VendorAccess
 from local.stack import LocalStack
+from tests.integration.account_caller import Inbox
 from tests.integration.easel_caller import EaselCaller
 
 SANDBOX_LATENCY_SECONDS = "0.2"
@@ -37,3 +38,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 def caller(stack: LocalStack) -> EaselCaller:
     """A caller of its API with the default tenant's key."""
     return EaselCaller(stack.url, stack.api_key)
+
+
+@pytest.fixture(scope="session")
+def inbox(stack: LocalStack) -> Inbox:
+    """Its inbox; it knows what the tests have put there."""
+    return Inbox(stack)

@@ -65,7 +65,14 @@ def order_faults(sandbox_url: str, share: float, seed: int) -> None:
     assert answer.status == 200, answer.data
 
 
-def run(stack: LocalStack, count: int, concurrency: int, share: float = 0.2, seed: int = 1) -> Findings:
+def run(
+    stack: LocalStack,
+    count: int,
+    concurrency: int,
+    share: float = 0.2,
+    seed: int = 1,
+    deadline_seconds: int = DEADLINE_SECONDS,
+) -> Findings:
     """Make the generations, wait for their ends, and compare."""
     order_faults(stack.sandbox_url, share, seed)
     caller = EaselCaller(stack.url, stack.api_key)
@@ -73,7 +80,7 @@ def run(stack: LocalStack, count: int, concurrency: int, share: float = 0.2, see
 
     def one(number: int) -> dict[str, Any]:
         body = request_of(routes[number % len(routes)])
-        body |= {"prompt": f"soak {seed}-{number}", "deadline_seconds": DEADLINE_SECONDS}
+        body |= {"prompt": f"soak {seed}-{number}", "deadline_seconds": deadline_seconds}
         return ended(caller, caller.create(body))
 
     with ThreadPoolExecutor(concurrency) as threads:

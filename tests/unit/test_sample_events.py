@@ -6,17 +6,13 @@ from typing import Any
 
 import pytest
 
-from easel.catalogue import CATALOGUE
-from easel.doors.native import NativeDoor, native_api
+from easel.doors.native import native_api
 from easel.events_in import ReconcileInput, StepInput
 from easel.runtime import logger
-from easel.steps.announce import Announcer
-from easel.steps.cancel import Canceler
-from easel.steps.create import Creator
-from easel.steps.read import Reader
 from functions.api import handler as api
 from functions.reconcile import handler as reconcile
-from tests.fakes.memory import FakeClock, Keys, MemoryGenerations, MemoryImages, Started, Told
+from tests.fakes.door import native_door
+from tests.fakes.memory import MemoryGenerations
 from tests.fakes.scene import Scene
 from tests.template import RESOURCES
 
@@ -33,13 +29,9 @@ class OneKey:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryGenerations:
     """The records behind the HTTP API's handler."""
-    store, images, keys, clock = MemoryGenerations(), MemoryImages(), Keys("mulerouter"), FakeClock()
-    creator = Creator(store, images, Started(), keys, CATALOGUE, clock)
-    reader = Reader(store, clock)
-    canceler = Canceler(store, reader, Announcer(store, images, Told()), clock)
-    door = NativeDoor(creator, reader, canceler, images, OneKey(), keys, CATALOGUE, logger())
-    monkeypatch.setattr(api.api, "made", native_api(door))
-    return store
+    scene = Scene()
+    monkeypatch.setattr(api.api, "made", native_api(native_door(scene, OneKey(), logger())))
+    return scene.store
 
 
 def sample(name: str) -> dict[str, Any]:
@@ -121,12 +113,12 @@ def test_the_failed_executions_sample_is_what_the_rule_lets_through() -> None:
 def test_execution_of_any_carrier_names_its_generation(carrier: str) -> None:
     generation_id = sample("step")["id"]
     event = {"detail": {"name": generation_id + carrier}}
-    assert ReconcileInput.model_validate(event).generation_id == generation_id
+    assert ReconcileInput.model_validate(event).carried_id == generation_id
 
 
 @pytest.mark.parametrize("name", ["", "somebody-elses", "gen_", "gen_01M7X9PZ8RQ3T5V7W9Y1ABCDE!"])
 def test_execution_that_somebody_else_started_names_none(name: str) -> None:
-    assert ReconcileInput.model_validate({"detail": {"name": name}}).generation_id is None
+    assert ReconcileInput.model_validate({"detail": {"name": name}}).carried_id is None
 
 
 def test_execution_that_failed_goes_on_with_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:

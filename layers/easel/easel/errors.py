@@ -23,6 +23,8 @@
     ├── ImageUnavailableError        the bytes could not be fetched
     ├── VersionConflictError         somebody else wrote the record first
     ├── AlreadyExistsError           the record, or the idempotency key, is there already
+    ├── FileChangedError             the manifest is not the object any more that the batch was made from
+    ├── CostCapError                 the batch may not cost any more
     └── SettingsError                the deployment's own settings are wrong
 
 Class names are a contract with `functions/generate.asl.yaml`, which retries by name.
@@ -159,6 +161,14 @@ class VersionConflictError(EaselError):
 
 class AlreadyExistsError(EaselError):
     """A record with this key exists already."""
+
+
+class FileChangedError(EaselError):
+    """The manifest was changed or removed while its batch was being prepared."""
+
+
+class CostCapError(EaselError):
+    """What a row may cost does not fit under its batch's cost cap any more."""
 
 
 class SettingsError(EaselError):

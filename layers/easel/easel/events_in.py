@@ -1,10 +1,11 @@
-"""What the functions are invoked with: by the workflow, by the schedule, by executions that ended badly."""
+"""What the functions are invoked with: by workflows, by the schedule, by events."""
 
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from easel.domain.ids import GENERATION_ID, is_generation_id
+from easel.domain.batch import Source
+from easel.domain.ids import BATCH_ID, GENERATION_ID, is_batch_id, is_generation_id
 
 
 class Fault(BaseModel):
@@ -38,7 +39,59 @@ class ReconcileInput(BaseModel):
         return detail or None
 
     @property
-    def generation_id(self) -> str | None:
-        """The generation that the execution carried; None for the schedule, and for a foreign name."""
+    def carried_id(self) -> str | None:
+        """The generation or batch that the execution carried; None for the schedule, and a foreign name."""
         name = self.detail.name[: len("gen_") + 26] if self.detail else ""
-        return name if is_generation_id(name) else None
+        return name if is_generation_id(name) or is_batch_id(name) else None
+
+
+class CreateInput(BaseModel):
+    """What a caller's workflow asks for, and the execution that carries it."""
+
+    request: Any
+    execution: str = Field(min_length=1, max_length=512)
+
+
+class BatchInput(BaseModel):
+    """A batch step's input: the batch, and for the feed step its chunk, as the key of its rows."""
+
+    id: str = Field(pattern=f"^{BATCH_ID.pattern}$")
+    key: str | None = None
+    fault: Fault | None = None
+
+
+class S3Object(BaseModel):
+    """The object of an `Object Created` event."""
+
+    key: str
+    etag: str
+    size: int = 0
+
+
+class S3Bucket(BaseModel):
+    """Its bucket."""
+
+    name: str
+
+
+class S3Detail(BaseModel):
+    """Its detail."""
+
+    bucket: S3Bucket
+    object: S3Object
+
+
+class IntakeEvent(BaseModel):
+    """An EventBridge event: of S3 about a file, or of a caller with a request."""
+
+    id: str
+    source: str
+    detail: dict[str, Any]
+
+    @property
+    def dropped(self) -> Source | None:
+        """The file that was dropped; None where it is a caller's request."""
+        if self.source != "aws.s3":
+            return None
+        told = S3Detail.model_validate(self.detail)
+        return Source(bucket=told.bucket.name, key=told.object.key, etag=told.object.etag.strip('"'))

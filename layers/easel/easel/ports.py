@@ -1,11 +1,13 @@
 """What the steps need from the outside world. AWS, HTTP and fakes implement these."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import BinaryIO, Protocol
 
+from easel.domain.batch import Batch, Source, Tally
 from easel.domain.failover import RouteState
 from easel.domain.generation import Generation, Image
 from easel.wire import HttpResponse
@@ -45,13 +47,24 @@ class Claim:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a new generation takes of its batch's cost cap, by the catalogue's estimate."""
+
+    batch_id: str
+    usd: Decimal
+    cap_usd: Decimal
+
+
 class GenerationStore(Protocol):
     """Where generations are kept."""
 
-    def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
-        """Write a new record and claim its idempotency key, both or neither.
+    def create(
+        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+    ) -> None:
+        """Write a new record, claim its idempotency key and take its hold: all or nothing.
 
-        Raises AlreadyExistsError where either is there already.
+        Raises AlreadyExistsError where record or key is there already, CostCapError where the cap is reached.
         """
 
     def claim(self, tenant: str, key: str) -> Claim | None:
@@ -59,6 +72,9 @@ class GenerationStore(Protocol):
 
     def get(self, generation_id: str) -> Generation | None:
         """One key read, consistent with every write before it."""
+
+    def get_many(self, generation_ids: Sequence[str]) -> Mapping[str, Generation]:
+        """Those of so many that there are, by id, consistent with every write before."""
 
     def save(self, generation: Generation) -> None:
         """Write a moved record over the version before it.
@@ -77,6 +93,68 @@ class GenerationStore(Protocol):
     def quiet(self, before: datetime) -> Iterator[str]:
         """The ids of generations that have not moved since and have not ended, or whose end was not told; the
         longest quiet first, page by page."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkTally:
+    """What was counted of a chunk's rows, and how often."""
+
+    version: int
+    tally: Tally
+
+
+class BatchStore(Protocol):
+    """Where batches are kept."""
+
+    def create(self, batch: Batch) -> None:
+        """Write a new record. Raises AlreadyExistsError."""
+
+    def get(self, batch_id: str) -> Batch | None:
+        """One key read, consistent with every write before it."""
+
+    def save(self, batch: Batch) -> None:
+        """Write a moved record over the version before it. Raises VersionConflictError."""
+
+    def note_announced(self, batch_id: str) -> None:
+        """The end of a batch was told."""
+
+    def tally(self, batch_id: str) -> Tally:
+        """What has become of all rows so far."""
+
+    def chunk(self, batch_id: str, number: int) -> ChunkTally:
+        """What the tally has of a chunk's rows already."""
+
+    def count(self, batch_id: str, number: int, before: ChunkTally, now: Tally) -> None:
+        """Tell the tally what is new of a chunk's rows; once. Raises VersionConflictError."""
+
+
+class Writer(Protocol):
+    """An object that is being written."""
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+
+
+class Files(Protocol):
+    """Objects in the buckets that batches are read from and written to."""
+
+    def read_from(self, bucket: str, key: str, offset: int, etag: str) -> Generator[bytes, None, None]:
+        """An object's bytes in chunks from an offset on, none where it ends there. To be closed.
+
+        Raises FileChangedError where it is not the object of that ETag any more, or is gone.
+        """
+
+    def read(self, key: str) -> bytes | None:
+        """All bytes of an object of bounded size in the image bucket; None where there is none."""
+
+    def put(self, key: str, data: bytes, content_type: str) -> str:
+        """Write an object of bounded size into the image bucket; its ETag."""
+
+    def writer(self, key: str, content_type: str) -> AbstractContextManager[Writer]:
+        """Write an object of any size into the image bucket, in constant memory; all of it, or nothing."""
+
+    def signed_url(self, key: str) -> str:
+        """A short-lived link to one object of the image bucket."""
 
 
 class RouteStates(Protocol):
@@ -109,6 +187,27 @@ class RouteStates(Protocol):
         """Whether the caller is the one who may try a route that was left alone long enough."""
 
 
+@dataclass(frozen=True, slots=True)
+class InboxObject:
+    """An object's state, and what its owner wrote on it, names in lower case."""
+
+    source: Source
+    metadata: Mapping[str, str]
+
+
+class Inbox(Protocol):
+    """The bucket into which callers put files."""
+
+    def uri(self, key: str) -> str:
+        """The `s3://` name of a key."""
+
+    def read(self, key: str, bytes_max: int) -> bytes:
+        """All bytes under a key. Raises ImageInvalidError for more than so many, ImageUnavailableError."""
+
+    def find(self, key: str) -> InboxObject:
+        """What is known of an object. Raises ImageUnavailableError where there is none."""
+
+
 class ImageStore(Protocol):
     """Where image bytes lie."""
 
@@ -137,8 +236,9 @@ class Workflow(Protocol):
     def start(self, generation_id: str, carrier: int = 0) -> None:
         """Start the execution named by the id and the carrier's number; starting it again is harmless."""
 
-    def is_carried(self, generation_id: str, carrier: int) -> bool | None:
-        """Whether that execution runs; None where there is no such execution."""
+    def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
+        """Whether that execution runs; None where there is none. `first` names the one of carrier 0, where it
+        does not bear the generation's id."""
 
 
 class EventBus(Protocol):
@@ -146,6 +246,13 @@ class EventBus(Protocol):
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         """Put one event on Easel's bus."""
+
+
+class DeadLetters(Protocol):
+    """Where requests are kept that could not be taken."""
+
+    def put(self, message: Mapping[str, object]) -> None:
+        """Keep one, with the reason."""
 
 
 class VendorKeys(Protocol):

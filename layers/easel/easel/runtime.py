@@ -17,27 +17,37 @@ from urllib.parse import urlsplit
 
 from aws_lambda_powertools.logging import Logger
 
+from easel.aws.batches import DynamoBatches
 from easel.aws.clients import client
-from easel.aws.events import EventBridgeBus
+from easel.aws.events import EventBridgeBus, SqsDeadLetters
+from easel.aws.files import S3Files, S3Inbox
 from easel.aws.images import S3Images
 from easel.aws.keys import DynamoApiKeys
 from easel.aws.route_states import DynamoRouteStates
 from easel.aws.secrets import SecretVendorKeys
 from easel.aws.table import DynamoGenerations
-from easel.aws.workflow import StepFunctionsWorkflow
+from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
-from easel.domain.limits import configured_limits
+from easel.domain.limits import RouteLimits, configured_limits
+from easel.domain.request import GenerationRequest
+from easel.doors.batches import BatchDoor
 from easel.doors.native import NativeDoor
 from easel.errors import SettingsError
-from easel.routing import Policy
+from easel.routing import Choice, Policy, choose
 from easel.steps.announce import Announcer
+from easel.steps.batches import Batcher
 from easel.steps.cancel import Canceler
+from easel.steps.collect import Collector
 from easel.steps.create import Creator
+from easel.steps.feed import Feeder
+from easel.steps.intake import Intake, Manifests, Requests
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
+from easel.steps.prepare import Preparer
 from easel.steps.read import Reader
-from easel.steps.reconcile import Reconciler
+from easel.steps.reconcile import BatchReconciler, Reconciler
 from easel.steps.route_desk import RouteDesk
+from easel.steps.row_report import Reporter
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
 from easel.steps.vendor_calls import VendorCalls
@@ -97,11 +107,15 @@ def transport() -> HttpTransport:
     return HttpTransport(trusted_hosts())
 
 
+def retention_days() -> int:
+    """How long records are kept."""
+    return int(os.environ.get("EASEL_RECORD_RETENTION_DAYS") or 90)
+
+
 @cache
 def store() -> DynamoGenerations:
     """The generations."""
-    days = int(os.environ.get("EASEL_RECORD_RETENTION_DAYS") or 90)
-    return DynamoGenerations(client("dynamodb"), setting("EASEL_TABLE"), days)
+    return DynamoGenerations(client("dynamodb"), setting("EASEL_TABLE"), retention_days())
 
 
 @cache
@@ -121,12 +135,16 @@ def vendor_calls() -> VendorCalls:
     return VendorCalls(transport(), vendor_keys(), images(), CATALOGUE, vendor_base_urls())
 
 
+def limits() -> Mapping[str, RouteLimits]:
+    """The vendors' limits that hold."""
+    catalogue = {name: route.limits for name, route in CATALOGUE.routes.items()}
+    return configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), catalogue)
+
+
 def route_desk() -> RouteDesk:
     """Turns at the routes, within the vendors' limits."""
     states = DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"))
-    catalogue = {name: route.limits for name, route in CATALOGUE.routes.items()}
-    limits = configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), catalogue)
-    return RouteDesk(states, CATALOGUE, limits, SystemClock())
+    return RouteDesk(states, CATALOGUE, limits(), SystemClock())
 
 
 def policy() -> Policy:
@@ -144,7 +162,80 @@ def workflow() -> StepFunctionsWorkflow:
 
 def announcer() -> Announcer:
     """Telling how generations ended."""
-    return Announcer(store(), images(), EventBridgeBus(client("events"), setting("EASEL_EVENT_BUS")))
+    return Announcer(store(), images(), bus())
+
+
+@cache
+def batches() -> DynamoBatches:
+    """The batches."""
+    return DynamoBatches(client("dynamodb"), setting("EASEL_TABLE"), retention_days())
+
+
+@cache
+def files() -> S3Files:
+    """Manifests and results."""
+    return S3Files(client("s3"), setting("EASEL_IMAGE_BUCKET"))
+
+
+def batch_workflow() -> StepFunctionsWorkflow:
+    """The state machine of batches."""
+    return StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_BATCH_STATE_MACHINE"))
+
+
+def batcher() -> Batcher:
+    """Making and moving batches."""
+    return Batcher(batches(), files(), batch_workflow(), SystemClock(), setting("EASEL_IMAGE_BUCKET"))
+
+
+def creator(inbox: S3Inbox | None = None) -> Creator:
+    """Making generations."""
+    return Creator(store(), images(), workflow(), vendor_keys(), CATALOGUE, SystemClock(), policy(), inbox)
+
+
+def requests_of_workflows() -> Requests:
+    """Making generations that executions of the callers' carry: none is started."""
+    made = Creator(
+        store(), images(), NoWorkflow(), vendor_keys(), CATALOGUE, SystemClock(), policy(), inbox()
+    )
+    return Requests(made, setting("EASEL_DEFAULT_TENANT"))
+
+
+def inbox() -> S3Inbox:
+    """The bucket for callers' files."""
+    return S3Inbox(client("s3"), setting("EASEL_INBOX_BUCKET"))
+
+
+def intake() -> Intake:
+    """What comes in without HTTP."""
+    letters = SqsDeadLetters(client("sqs"), setting("EASEL_DEAD_LETTERS"))
+    requests = Requests(creator(inbox()), setting("EASEL_DEFAULT_TENANT"))
+    return Intake(requests, batcher(), inbox(), bus(), letters)
+
+
+def preparer() -> Preparer:
+    """The Prepare step."""
+    at_once = int(setting("EASEL_BATCH_CONCURRENCY"))
+    keys, order = vendor_keys(), policy()
+
+    def chosen(request: GenerationRequest) -> tuple[Choice, ...]:
+        return choose(request, CATALOGUE, keys.get(), order)
+
+    return Preparer(batches(), files(), chosen, CATALOGUE, limits(), SystemClock(), at_once)
+
+
+def reporter() -> Reporter:
+    """What is said of rows."""
+    return Reporter(store(), files(), images())
+
+
+def feeder() -> Feeder:
+    """The Feed step."""
+    return Feeder(batches(), store(), files(), reporter(), creator(inbox()), CATALOGUE, SystemClock())
+
+
+def collector() -> Collector:
+    """The Collect step."""
+    return Collector(batches(), files(), reporter(), bus(), SystemClock())
 
 
 def native_door() -> NativeDoor:
@@ -152,13 +243,14 @@ def native_door() -> NativeDoor:
     clock = SystemClock()
     reader = Reader(store(), clock)
     return NativeDoor(
-        creator=Creator(store(), images(), workflow(), vendor_keys(), CATALOGUE, clock, policy()),
+        creator=creator(),
         reader=reader,
         canceler=Canceler(store(), reader, announcer(), clock),
         images=images(),
         api_keys=DynamoApiKeys(client("dynamodb"), setting("EASEL_TABLE")),
         vendor_keys=vendor_keys(),
         catalogue=CATALOGUE,
+        batches=BatchDoor(batcher(), Manifests(inbox(), setting("EASEL_DEFAULT_TENANT")), files(), clock),
         logger=logger(),
     )
 
@@ -179,6 +271,11 @@ def persister() -> Persister:
     return Persister(store(), images(), transport(), CATALOGUE, SystemClock(), extra)
 
 
+def bus() -> EventBridgeBus:
+    """Easel's bus."""
+    return EventBridgeBus(client("events"), setting("EASEL_EVENT_BUS"))
+
+
 def settler() -> Settler:
     """The Settle step."""
     return Settler(store(), images(), announcer(), SystemClock())
@@ -186,7 +283,8 @@ def settler() -> Settler:
 
 def reconciler() -> Reconciler:
     """The Reconcile step."""
-    return Reconciler(store(), workflow(), settler(), SystemClock())
+    batch_part = BatchReconciler(batches(), batch_workflow(), collector(), SystemClock())
+    return Reconciler(store(), workflow(), settler(), batch_part, SystemClock())
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from easel.catalogue import CATALOGUE
-from easel.doors.native import NativeDoor, native_api
+from easel.doors.native import native_api
+from tests.fakes.door import native_door
 from tests.fakes.memory import KnownKeys
 from tests.fakes.scene import TENANT, Scene
 
@@ -73,13 +73,8 @@ class Api:
         self.scene = scene or Scene()
         self.log = io.StringIO()
         self.keys = KnownKeys({KEY: TENANT, OTHER_KEY: "other"})
-        scene = self.scene
-        self.app = native_api(
-            NativeDoor(
-                scene.creator, scene.reader, scene.canceler, scene.images, self.keys, scene.keys, CATALOGUE,
-                Logger(service=f"test-{next(NUMBERS)}", stream=self.log),
-            )
-        )  # fmt: skip
+        logger = Logger(service=f"test-{next(NUMBERS)}", stream=self.log)
+        self.app = native_api(native_door(self.scene, self.keys, logger))
 
     def call(
         self,

@@ -13,7 +13,7 @@ from easel.errors import (
     IdempotencyMismatchError,
     InvalidRequestError,
 )
-from easel.ports import Claim, Idempotency
+from easel.ports import Claim, Hold, Idempotency
 from easel.steps.create import Creator, fingerprint
 from tests.fakes.memory import MemoryGenerations
 from tests.fakes.pictures import FORMATS, content_type, picture
@@ -132,7 +132,9 @@ class LosingTheRace(MemoryGenerations):
         self.looked += 1
         return Claim(self.winner.id, fingerprint(self.winner.request)) if self.looked > 1 else None
 
-    def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
+    def create(
+        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+    ) -> None:
         self.records[self.winner.id] = self.winner
         raise AlreadyExistsError("taken")
 

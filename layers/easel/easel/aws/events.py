@@ -1,4 +1,4 @@
-"""Easel's event bus."""
+"""Easel's event bus, and the queue of what could not be taken."""
 
 import json
 from collections.abc import Mapping
@@ -31,3 +31,17 @@ class EventBridgeBus:
             raise EventNotTakenError(
                 f"EventBridge refused the event: {answer['Entries'][0].get('ErrorCode')}"
             )
+
+
+class SqsDeadLetters:
+    """The port `DeadLetters` on one queue."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, message: Mapping[str, object]) -> None:
+        """One message of at most 256 KB: events are no larger, and reasons are bounded."""
+        self._client.send_message(
+            QueueUrl=self._queue_url, MessageBody=json.dumps(message, ensure_ascii=False)
+        )

@@ -1,44 +1,31 @@
-"""Generations and idempotency keys in DynamoDB.
-
-A generation is one item. Its attributes are the record's fields, so that the console and the AWS CLI
-show them; times are ISO 8601 text, amounts of money decimal text.
-"""
+"""Generations and idempotency keys in DynamoDB. A generation is one item."""
 
 import base64
 import hashlib
-import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
+from easel.aws.batches import take_hold
+from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.domain.generation import TERMINAL, Generation
 from easel.domain.ids import is_generation_id
 from easel.errors import (
     AlreadyExistsError,
     ConflictError,
+    CostCapError,
+    EaselError,
     FieldProblem,
     InvalidRequestError,
     VersionConflictError,
 )
-from easel.ports import Claim, Idempotency, Page
+from easel.ports import Claim, Hold, Idempotency, Page
 
-
-class PlainDeserializer(TypeDeserializer):
-    """Numbers as int or float: the record's models are strict about integers, and its money is text."""
-
-    def _deserialize_n(self, value: str) -> int | float:
-        return int(value) if value.lstrip("-").isdigit() else float(value)
-
-
-SERIALIZER, DESERIALIZER = TypeSerializer(), PlainDeserializer()
 IDEMPOTENCY_HOURS = 24  # published in the README, as draft-ietf-httpapi-idempotency-key-header-07 asks
 QUERIES_MAX = 10  # of one list call that filters; its cursor goes on from there
-SMALLEST_NUMBER = Decimal("1E-130")
 LIST_KEYS = ("pk", "sk", "list_pk", "list_sk")
 
 
@@ -55,21 +42,19 @@ def idempotency_key(tenant: str, key: str) -> dict[str, Any]:
 
 def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
     """The record as DynamoDB's attribute values."""
-    record = json.loads(generation.model_dump_json(exclude_defaults=True), parse_float=_number)
+    record = record_values(generation)
     record |= {"version": generation.version, "status": generation.status.value, "expires_at": expires_at}
     record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
     # A copy at the top, because filters cannot look inside a map that may lack the name.
     record["model"] = generation.request.model
     if not generation.announced:
         record |= {"open_pk": "open", "open_sk": generation.updated_at.isoformat()}
-    return generation_key(generation.id) | {
-        name: SERIALIZER.serialize(value) for name, value in record.items()
-    }
+    return generation_key(generation.id) | attributes(record)
 
 
 def from_item(item: dict[str, Any]) -> Generation:
     """The record back from DynamoDB's attribute values."""
-    return Generation.model_validate({name: DESERIALIZER.deserialize(value) for name, value in item.items()})
+    return Generation.model_validate(plain_values(item))
 
 
 class DynamoGenerations:
@@ -80,40 +65,43 @@ class DynamoGenerations:
         self._table = table
         self._retention = timedelta(days=retention_days)
 
-    def create(self, generation: Generation, idempotency: Idempotency | None) -> None:
-        """Record and key in one transaction: a crash leaves both or neither.
+    def create(
+        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+    ) -> None:
+        """Record, key and hold in one transaction: a crash leaves all or nothing.
 
         caller ──POST──► [put record, put key]  ──start execution──► 202
                               ▲ a second POST with the same key fails here, reads the key's item,
                                 and answers with the first one's generation
         """
-        puts = [self._put(to_item(generation, self._expiry(generation)), "attribute_not_exists(pk)")]
+        put = self._put(to_item(generation, self._expiry(generation)), "attribute_not_exists(pk)")
+        writes: list[dict[str, Any]] = [{"Put": put}]
         if idempotency is not None:
-            hours = timedelta(hours=IDEMPOTENCY_HOURS)
-            item = idempotency_key(generation.tenant, idempotency.key) | {
-                "generation_id": {"S": generation.id},
-                "fingerprint": {"S": idempotency.fingerprint},
-                "created_at": {"N": _epoch(generation.created_at)},
-                "expires_at": {"N": _epoch(generation.created_at + hours)},
-            }
-            # An expired item may lie there for two days before DynamoDB removes it.
-            free = self._put(item, "attribute_not_exists(pk) OR expires_at < :now")
-            free["ExpressionAttributeValues"] = {":now": {"N": _epoch(generation.created_at)}}
-            puts.append(free)
+            writes.append({"Put": self._key_put(generation, idempotency)})
+        if hold is not None:
+            writes.append({"Update": take_hold(self._table, hold)})
         try:
-            if len(puts) == 1:
-                self._client.put_item(**puts[0])
+            if len(writes) == 1:
+                self._client.put_item(**put)
             else:
-                self._client.transact_write_items(TransactItems=[{"Put": put} for put in puts])
+                self._client.transact_write_items(TransactItems=writes)
         except ClientError as error:
-            reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-            if "ConditionalCheckFailed" in reasons or _code(error) == "ConditionalCheckFailedException":
-                raise AlreadyExistsError("the record or its idempotency key exists") from error
-            if "TransactionConflict" in reasons:
-                raise ConflictError(
-                    "A request with this Idempotency-Key is being taken right now."
-                ) from error
+            if (refusal := _refusal(error, hold)) is not None:
+                raise refusal from error
             raise
+
+    def _key_put(self, generation: Generation, idempotency: Idempotency) -> dict[str, Any]:
+        hours = timedelta(hours=IDEMPOTENCY_HOURS)
+        item = idempotency_key(generation.tenant, idempotency.key) | {
+            "generation_id": {"S": generation.id},
+            "fingerprint": {"S": idempotency.fingerprint},
+            "created_at": {"N": epoch(generation.created_at)},
+            "expires_at": {"N": epoch(generation.created_at + hours)},
+        }
+        # An expired item may lie there for two days before DynamoDB removes it.
+        put = self._put(item, "attribute_not_exists(pk) OR expires_at < :now")
+        put["ExpressionAttributeValues"] = {":now": {"N": epoch(generation.created_at)}}
+        return put
 
     def claim(self, tenant: str, key: str) -> Claim | None:
         """The earlier use of the key, read consistently."""
@@ -132,6 +120,19 @@ class DynamoGenerations:
         )
         return from_item(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, generation_ids: Sequence[str]) -> Mapping[str, Generation]:
+        """Batch reads of up to 100 keys, the most that DynamoDB takes."""
+        found: dict[str, Generation] = {}
+        keys = [generation_key(one) for one in dict.fromkeys(generation_ids)]
+        while keys:
+            asked, keys = keys[:100], keys[100:]
+            request = {self._table: {"Keys": asked, "ConsistentRead": True}}
+            answer = self._client.batch_get_item(RequestItems=request)
+            items = [from_item(item) for item in answer["Responses"].get(self._table, [])]
+            found |= {generation.id: generation for generation in items}
+            keys += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return found
+
     def save(self, generation: Generation) -> None:
         """The one way a generation moves.
 
@@ -148,7 +149,7 @@ class DynamoGenerations:
                 **put, ExpressionAttributeNames={"#status": "status"}, ExpressionAttributeValues=values
             )
         except ClientError as error:
-            if _code(error) == "ConditionalCheckFailedException":
+            if error_code(error) == "ConditionalCheckFailedException":
                 raise VersionConflictError(f"{generation.id} was moved by somebody else") from error
             raise
 
@@ -190,7 +191,7 @@ class DynamoGenerations:
             ExpressionAttributeValues={":open": {"S": "open"}, ":before": {"S": before.isoformat()}},
         )
         for page in pages:
-            yield from (item["pk"]["S"].removeprefix("gen#") for item in page["Items"])
+            yield from (item["pk"]["S"].partition("#")[2] for item in page["Items"])
 
     def _cursor_after(self, last: Generation, page: dict[str, Any], item: dict[str, Any]) -> str | None:
         ended = "LastEvaluatedKey" not in page and item is page["Items"][-1]
@@ -225,18 +226,16 @@ class DynamoGenerations:
         return int((generation.created_at + self._retention).timestamp())
 
 
-def _number(text: str) -> Decimal:
-    """A number as DynamoDB takes it: what is nearer to 0 than 1E-130 is 0."""
-    number = Decimal(text)
-    return number if abs(number) >= SMALLEST_NUMBER else Decimal(0)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _epoch(moment: datetime) -> str:
-    return str(int(moment.timestamp()))
+def _refusal(error: ClientError, hold: Hold | None) -> EaselError | None:
+    """What a write that DynamoDB refused means; None where it means nothing of ours."""
+    reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+    if hold is not None and reasons and reasons[-1] == "ConditionalCheckFailed" != reasons[0]:
+        return CostCapError(f"{hold.batch_id} has reached its cost cap")
+    if "ConditionalCheckFailed" in reasons or error_code(error) == "ConditionalCheckFailedException":
+        return AlreadyExistsError("the record or its idempotency key exists")
+    if "TransactionConflict" in reasons:
+        return ConflictError("The same is being written right now; try again.")
+    return None
 
 
 def _encode_cursor(generation_id: str) -> str:

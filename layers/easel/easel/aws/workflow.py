@@ -5,6 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from easel.errors import SettingsError
+
 
 class StepFunctionsWorkflow:
     """The port `Workflow`. The execution is named by the generation's id, which is unique for ever, so a
@@ -28,16 +30,30 @@ class StepFunctionsWorkflow:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
 
-    def is_carried(self, generation_id: str, carrier: int) -> bool | None:
+    def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
         """Whether the execution runs; None where there is none."""
         machine = self._state_machine.replace(":stateMachine:", ":execution:")
         arn = f"{machine}:{execution_name(generation_id, carrier)}"
+        if first and not carrier:
+            arn = first
         try:
             return bool(self._client.describe_execution(executionArn=arn)["status"] == "RUNNING")
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
                 raise
             return None
+
+
+class NoWorkflow:
+    """The port `Workflow` where every generation is carried by an execution of its caller's."""
+
+    def start(self, generation_id: str, carrier: int = 0) -> None:
+        """There is none to start. Raises SettingsError."""
+        raise SettingsError(f"{generation_id} has no execution, and this function may start none")
+
+    def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
+        """This function cannot tell. Raises SettingsError."""
+        raise SettingsError("this function may not look at executions")
 
 
 def execution_name(generation_id: str, carrier: int) -> str:

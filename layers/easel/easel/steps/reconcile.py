@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from easel.domain.ids import is_batch_id
 from easel.errors import EaselError, VersionConflictError
-from easel.ports import Clock, GenerationStore, Workflow
+from easel.ports import BatchStore, Clock, GenerationStore, Workflow
+from easel.steps.collect import Collector
 from easel.steps.settle import Settler
 
 QUIET_SECONDS = 60.0  # a record that moved more recently than this is being carried, or just was
@@ -15,12 +17,49 @@ CARRIED, RESTARTED, SETTLED, TOLD, ENDED = "carried", "restarted", "settled", "t
 
 
 @dataclass(frozen=True, slots=True)
+class BatchReconciler:
+    """Takes care of batches that no execution carries."""
+
+    store: BatchStore
+    workflow: Workflow
+    collector: Collector
+    clock: Clock
+
+    def look_after(self, batch_id: str) -> str:
+        """Leave it, start an execution that goes on where the last one stopped, or end it as it stands.
+
+        A batch's execution starts no row again that was started, and writes the same results again.
+        """
+        batch = self.store.get(batch_id)
+        if batch is None or batch.announced:
+            return ENDED
+        if batch.over:
+            self.collector.announce(batch)
+            return TOLD
+        carried = self.workflow.is_carried(batch.id, batch.carrier)
+        if carried:
+            return CARRIED
+        if batch.carrier >= CARRIERS_MAX:
+            self.collector.collect(batch.id, "its executions have failed")
+            return SETTLED
+        carrier = batch.carrier if carried is None else batch.carrier + 1
+        try:
+            if carrier != batch.carrier:
+                self.store.save(batch.carried_by(carrier, self.clock.now()))
+        except VersionConflictError:
+            return CARRIED
+        self.workflow.start(batch.id, carrier)
+        return RESTARTED
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciler:
     """Takes care of what was left lying."""
 
     store: GenerationStore
     workflow: Workflow
     settler: Settler
+    batches: BatchReconciler
     clock: Clock
 
     def sweep(self) -> dict[str, int]:
@@ -48,6 +87,8 @@ class Reconciler:
         The steps read the ledger before they do anything, so a further execution never asks a vendor twice,
         and two of them beside each other only lose each other's writes.
         """
+        if is_batch_id(generation_id):
+            return self.batches.look_after(generation_id)
         now, generation = self.clock.now(), self.store.get(generation_id)
         if generation is None or generation.announced:
             return ENDED
@@ -58,10 +99,12 @@ class Reconciler:
             if generation.seconds_left(now) < -GRACE_SECONDS or generation.carrier >= CARRIERS_MAX:
                 self.settler.settle(generation.id)
                 return SETTLED
-            carried = self.workflow.is_carried(generation.id, generation.carrier)
+            carried = self.workflow.is_carried(generation.id, generation.carrier, generation.origin.execution)
             if carried:
                 return CARRIED
-            carrier = generation.carrier if carried is None else generation.carrier + 1
+            # An execution of the caller's is not ours to start again.
+            anew = carried is None and not (generation.origin.execution and not generation.carrier)
+            carrier = generation.carrier if anew else generation.carrier + 1
             if carrier != generation.carrier:
                 self.store.save(generation.carried_by(carrier, now))
         except VersionConflictError:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from easel.domain.generation import AttemptState, Generation, GenerationError, Status
+from easel.errors import RequestError
 from easel.ports import Clock, GenerationStore, ImageStore
 from easel.steps.announce import Announcer, as_json, shortened
 from easel.steps.base import load
-from easel.view import generation_view
+from easel.view import generation_view, problem_view
 
 # Step Functions takes no longer cause
 # (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html).
@@ -71,6 +72,11 @@ class Settler:
             error = GenerationError(code="deadline_exceeded", message=message, retryable=True)
             return generation.settled(now, Status.EXPIRED, error)
         return generation.settled(now, Status.FAILED, error_of(generation, fault))
+
+
+def refused_state(error: RequestError) -> dict[str, str]:
+    """The state machine's last state for a request that was refused before there was a generation."""
+    return {"error": "Easel.InvalidRequest", "cause": as_json(problem_view(error))[:CAUSE_CHARACTERS_MAX]}
 
 
 def error_of(generation: Generation, fault: str | None) -> GenerationError:

@@ -1,0 +1,21 @@
+"""The Create step: a request that a caller's workflow brought becomes a generation."""
+
+from typing import Any
+
+from easel import runtime
+from easel.errors import RequestError
+from easel.events_in import CreateInput
+from easel.steps.settle import refused_state
+
+step = runtime.Provided(runtime.requests_of_workflows)
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Takes {"request", "execution"}, gives {"id"}, or {"error", "cause"} where it is refused."""
+    given = CreateInput.model_validate(event)
+    try:
+        generation = step.get().create(given.request, f"execution:{given.execution}", given.execution)
+    except RequestError as error:
+        return refused_state(error)
+    runtime.logger().info("created", generation_id=generation.id)
+    return {"id": generation.id}

@@ -1,0 +1,18 @@
+"""Intake: files in the inbox and requests on the bus become batches and generations."""
+
+from typing import Any
+
+from easel import runtime
+from easel.events_in import IntakeEvent
+
+step = runtime.Provided(runtime.intake)
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Takes an EventBridge event, gives {"id"} of what it became, null where it was refused."""
+    given = IntakeEvent.model_validate(event)
+    source = given.dropped
+    intake = step.get()
+    made = intake.dropped(source, event) if source else intake.requested(given.detail, given.id, event)
+    runtime.logger().info("taken in", event_id=given.id, made=made)
+    return {"id": made}

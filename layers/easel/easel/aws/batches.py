@@ -1,0 +1,177 @@
+"""Batches in DynamoDB: a batch's record, what has become of its rows, and of those of each chunk.
+
+pk "bat#ID"  sk "bat"            the record, moved by conditional puts of its version
+             sk "tally"          numbers that many processes add to at once
+             sk "chunk#000001"   what the tally has of this chunk's rows already
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
+from easel.domain.batch import Batch, Tally
+from easel.errors import AlreadyExistsError, VersionConflictError
+from easel.ports import ChunkTally, Hold
+
+MAPS = ("cost", "possibly_billed")  # kept flat, as cost_USD: an ADD cannot make the map around a number
+
+
+class DynamoBatches:
+    """The port `BatchStore` on the one table."""
+
+    def __init__(self, client: Any, table: str, retention_days: int) -> None:
+        self._client = client
+        self._table = table
+        self._retention = timedelta(days=retention_days)
+
+    def create(self, batch: Batch) -> None:
+        """A new record. Raises AlreadyExistsError."""
+        try:
+            self._put(batch, "attribute_not_exists(pk)", {})
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise AlreadyExistsError(f"{batch.id} exists") from error
+            raise
+
+    def get(self, batch_id: str) -> Batch | None:
+        """One consistent key read."""
+        item = self._item(batch_id, "bat")
+        return Batch.model_validate(plain_values(item)) if item else None
+
+    def save(self, batch: Batch) -> None:
+        """A moved record over the version before it. Raises VersionConflictError."""
+        try:
+            self._put(batch, "version = :read", {":read": {"N": str(batch.version - 1)}})
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise VersionConflictError(f"{batch.id} was moved by somebody else") from error
+            raise
+
+    def note_announced(self, batch_id: str) -> None:
+        """Its end was told."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=_key(batch_id, "bat"),
+            UpdateExpression="SET announced = :yes REMOVE open_pk, open_sk",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
+
+    def tally(self, batch_id: str) -> Tally:
+        """What has become of all rows so far."""
+        return _tally(self._numbers(batch_id, "tally"))
+
+    def chunk(self, batch_id: str, number: int) -> ChunkTally:
+        """What the tally has of a chunk's rows already."""
+        numbers = self._numbers(batch_id, _chunk(number))
+        return ChunkTally(int(numbers.get("version", 0)), _tally(numbers))
+
+    def count(self, batch_id: str, number: int, before: ChunkTally, now: Tally) -> None:
+        """Tell the tally what is new of a chunk's rows.
+
+        read v, tally t ──► look at the rows ──► [chunk v+1 with t', tally + (t' - t)]
+                                                  ▲ one transaction, refused if the chunk is not at v:
+                                                    two that look at the same rows count them once
+        """
+        added = _flat(now.minus(before.tally))
+        if not added:
+            return
+        item = attributes({**_flat(_values(now)), "version": before.version + 1}) | _key(
+            batch_id, _chunk(number)
+        )
+        condition = "version = :read" if before.version else "attribute_not_exists(pk)"
+        put: dict[str, Any] = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+        if before.version:
+            put["ExpressionAttributeValues"] = {":read": {"N": str(before.version)}}
+        names = {f"#{place}": name for place, name in enumerate(added)}
+        update = {
+            "TableName": self._table,
+            "Key": _key(batch_id, "tally"),
+            "UpdateExpression": "ADD " + ", ".join(f"#{place} :{place}" for place in range(len(added))),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                f":{place}": {"N": format(Decimal(value), "f")} for place, value in enumerate(added.values())
+            },
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[{"Put": put}, {"Update": update}])
+        except ClientError as error:
+            if error_code(error) == "TransactionCanceledException":
+                raise VersionConflictError(
+                    f"{batch_id}: chunk {number} was counted by somebody else"
+                ) from error
+            raise
+
+    def _put(self, batch: Batch, condition: str, values: Mapping[str, Any]) -> None:
+        record = record_values(batch) | {"version": batch.version, "status": batch.status.value}
+        record["expires_at"] = int(epoch(batch.created_at + self._retention))
+        if not batch.announced:
+            record |= {"open_pk": "open", "open_sk": batch.updated_at.isoformat()}
+        item = attributes(record) | _key(batch.id, "bat")
+        request = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+        self._client.put_item(**request, **({"ExpressionAttributeValues": values} if values else {}))
+
+    def _item(self, batch_id: str, part: str) -> dict[str, Any]:
+        answer = self._client.get_item(TableName=self._table, Key=_key(batch_id, part), ConsistentRead=True)
+        item: dict[str, Any] = answer.get("Item", {})
+        return item
+
+    def _numbers(self, batch_id: str, part: str) -> dict[str, Decimal]:
+        """An item's numbers, exact: there is money among them."""
+        item = self._item(batch_id, part)
+        return {name: Decimal(value["N"]) for name, value in item.items() if "N" in value}
+
+
+def take_hold(table: str, hold: Hold) -> dict[str, Any]:
+    """The update by which a row takes what it may cost of its batch's cap; refused where that is reached."""
+    room = hold.cap_usd - hold.usd
+    # Of a batch that nothing was taken of yet there is no number to compare.
+    first = "attribute_not_exists(committed_usd) OR " if room >= 0 else ""
+    return {
+        "TableName": table,
+        "Key": _key(hold.batch_id, "tally"),
+        "UpdateExpression": "ADD committed_usd :usd",
+        "ConditionExpression": f"{first}committed_usd <= :room",
+        "ExpressionAttributeValues": {
+            ":usd": {"N": format(hold.usd, "f")},
+            ":room": {"N": format(room, "f")},
+        },
+    }
+
+
+def _key(batch_id: str, part: str) -> dict[str, Any]:
+    return {"pk": {"S": f"bat#{batch_id}"}, "sk": {"S": part}}
+
+
+def _chunk(number: int) -> str:
+    return f"chunk#{number:06d}"
+
+
+def _values(tally: Tally) -> dict[str, Any]:
+    return {name: getattr(tally, name) for name in Tally.model_fields}
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Numbers by attribute name; a map's one a key."""
+    flat: dict[str, Decimal] = {}
+    for name, value in values.items():
+        if name in MAPS:
+            flat |= {f"{name}_{key}": Decimal(inner) for key, inner in value.items()}
+        else:
+            flat[name] = Decimal(value)
+    return flat
+
+
+def _tally(numbers: Mapping[str, Decimal]) -> Tally:
+    values: dict[str, Any] = {name: {} for name in MAPS}
+    for name, value in numbers.items():
+        whole, _, key = name.rpartition("_")
+        if whole in MAPS:
+            values[whole][key] = value
+        elif name in Tally.model_fields:
+            values[name] = value
+    return Tally.model_validate(values)

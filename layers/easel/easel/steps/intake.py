@@ -1,0 +1,186 @@
+"""Intake: what comes in without HTTP, as files in the inbox and as events on the bus, becomes generations."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from typing import Any
+
+from easel.domain.batch import Bounds, Source
+from easel.domain.generation import Generation, Origin
+from easel.domain.reading import request_of
+from easel.domain.request import GenerationRequest
+from easel.errors import FieldProblem, ImageUnavailableError, InvalidRequestError, RequestError
+from easel.ports import DeadLetters, EventBus, Inbox
+from easel.steps.batches import Batcher
+from easel.steps.create import Creator
+from easel.view import problem_view
+
+REQUESTS, EDITS = "requests/", "edits/"
+EDIT_MODEL = "qwen-image-edit-max"
+TEXTS = ("model", "prompt", "negative_prompt", "size", "output_format")  # whatever they look like
+TENANT_MAX, CORRELATION_MAX = 64, 256
+WHOLE, AMOUNT = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Makes generations of requests from inside the account, which may name a tenant."""
+
+    creator: Creator
+    default_tenant: str
+
+    def create(self, detail: Any, key: str, execution: str | None = None) -> Generation:
+        """The generation of a request from inside the account. Raises RequestError."""
+        if not isinstance(detail, Mapping):
+            what = "must be an object"
+            raise InvalidRequestError(f"The request {what}.", [FieldProblem("request", what)])
+        fields = dict(detail)
+        tenant = _text(fields, "tenant", TENANT_MAX) or self.default_tenant
+        origin = Origin(execution=execution, correlation_id=_text(fields, "correlation_id", CORRELATION_MAX))
+        return self.creator.create(tenant, request_of(fields), key, origin=origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes requests from inside the account: those who may write there are trusted to name a tenant."""
+
+    requests: Requests
+    batcher: Batcher
+    inbox: Inbox
+    bus: EventBus
+    dead_letters: DeadLetters
+
+    def dropped(self, source: Source, event: Mapping[str, Any]) -> str | None:
+        """A file that was put into the inbox; the id of what it became, None where it was refused.
+
+        The file and its state make the identity: told twice, or put again as it was, it is the same.
+        """
+        if source.key.endswith("/"):
+            return None  # a folder that the S3 console made
+        try:
+            if source.key.startswith(EDITS):
+                return self._edit(source).id
+            metadata = self.inbox.find(source.key).metadata
+            tenant = metadata.get("tenant", self.requests.default_tenant)
+            return self.batcher.from_object(tenant, source, bounds_of(metadata), trusted=True).id
+        except (RequestError, ImageUnavailableError) as error:
+            self._refuse(error, None, event)
+            return None
+
+    def requested(self, detail: Mapping[str, Any], event_id: str, event: Mapping[str, Any]) -> str | None:
+        """A request on the bus; the id of its generation, None where it was refused."""
+        correlation = detail.get("correlation_id")
+        try:
+            return self.requests.create(detail, f"event:{event_id}").id
+        except RequestError as error:
+            self._refuse(error, correlation if isinstance(correlation, str) else None, event)
+            return None
+
+    def _edit(self, source: Source) -> Generation:
+        found = self.inbox.find(source.key)
+        if found.source.etag != source.etag:
+            # The event of what lies there now tells of that.
+            problem = FieldProblem("images", "was replaced before it was read")
+            raise InvalidRequestError("The image was replaced before it was read.", [problem])
+        fields: dict[str, Any] = {
+            name.replace("-", "_"): _decoded(name, text) for name, text in found.metadata.items()
+        }
+        tenant = _text(fields, "tenant", TENANT_MAX) or self.requests.default_tenant
+        origin = Origin(correlation_id=_text(fields, "correlation_id", CORRELATION_MAX))
+        if "prompt" not in fields:
+            what = "is missing in the object's metadata (x-amz-meta-prompt)"
+            raise InvalidRequestError(f"prompt {what}.", [FieldProblem("prompt", what)])
+        request = request_of({"model": EDIT_MODEL, **_typed(fields), "images": [self.inbox.uri(source.key)]})
+        key = f"s3:{source.etag}:{source.bucket}/{source.key}"
+        return self.requests.creator.create(tenant, request, key[:1024], origin=origin)
+
+    def _refuse(self, error: Exception, correlation: str | None, event: Mapping[str, Any]) -> None:
+        """Say it on the bus, and keep the event with the reason: nothing that came in is lost."""
+        known = error if isinstance(error, RequestError) else InvalidRequestError(str(error))
+        problem = problem_view(known)
+        self.dead_letters.put({"reason": problem, "event": dict(event)})
+        detail = {"correlation_id": correlation, "error": problem, "event_id": event.get("id")}
+        self.bus.publish("Image Generation Rejected", detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """Which files of the inbox a caller over HTTP may name as a manifest.
+
+    The inbox belongs to the account: the default tenant may name any file, others those below
+    `tenants/TENANT/`.
+    """
+
+    inbox: Inbox
+    default_tenant: str
+
+    def find(self, tenant: str, name: Any) -> tuple[Source, bool]:
+        """The file, and whether it may name input images of the inbox. Raises InvalidRequestError."""
+        place = self.inbox.uri("" if tenant == self.default_tenant else f"tenants/{tenant}/")
+        if not (isinstance(name, str) and name.startswith(place) and len(name) > len(place)):
+            problem = FieldProblem("manifest", f"must be a file below {place}")
+            raise InvalidRequestError("There is no such manifest.", [problem])
+        try:
+            found = self.inbox.find(name.removeprefix(self.inbox.uri("")))
+        except ImageUnavailableError as error:
+            problem = FieldProblem("manifest", "is not there")
+            raise InvalidRequestError("There is no such manifest.", [problem]) from error
+        return found.source, tenant == self.default_tenant
+
+
+def bounds_of(metadata: Mapping[str, str]) -> Bounds:
+    """A batch's bounds from an object's metadata. Raises InvalidRequestError naming what is wrong."""
+    names = {name.replace("-", "_"): value for name, value in metadata.items()}
+    return read_bounds({name: names[name] for name in Bounds.model_fields if name in names})
+
+
+def read_bounds(values: Mapping[str, Any]) -> Bounds:
+    """Checked bounds: numbers, or their text. Raises InvalidRequestError naming what is wrong."""
+    given = {name: value for name, value in values.items() if value is not None}
+    problems = []
+    for name, least in (("max_concurrency", 1), ("tolerated_failures", 0)):
+        text = str(given.get(name, least))
+        if not WHOLE.fullmatch(text) or int(text) < least:
+            problems.append(FieldProblem(name, f"must be a whole number from {least} on"))
+    if "max_cost_usd" in given and not AMOUNT.fullmatch(str(given["max_cost_usd"])):
+        problems.append(FieldProblem("max_cost_usd", 'must be dollars such as "12.50"'))
+    if problems:
+        raise InvalidRequestError("The batch's bounds are not valid.", problems)
+    return Bounds.model_validate({name: str(value) for name, value in given.items()})
+
+
+def _text(fields: dict[str, Any], name: str, most: int) -> str | None:
+    value = fields.pop(name, None)
+    if value is not None and not (isinstance(value, str) and 0 < len(value) <= most):
+        what = f"must be text of 1 to {most} characters"
+        raise InvalidRequestError(f"{name} {what}.", [FieldProblem(name, what, limit=most)])
+    return value
+
+
+def _decoded(name: str, text: str) -> str:
+    """S3 gives metadata that is not ASCII as RFC 2047 has it
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html).
+    Raises InvalidRequestError."""
+    try:
+        return str(make_header(decode_header(text)))
+    except (ValueError, LookupError, HeaderParseError) as error:
+        what = "is not text as RFC 2047 has it"
+        raise InvalidRequestError(f"{name} {what}.", [FieldProblem(name, what)]) from error
+
+
+def _typed(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata is text: numbers and switches become what they are."""
+    typed: dict[str, Any] = {}
+    for name, text in fields.items():
+        if name not in GenerationRequest.model_fields:
+            continue  # the object's own metadata may say other things
+        typed[name] = text if name in TEXTS else _value(text)
+    return typed
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return int(text) if text.isascii() and text.lstrip("-").isdigit() else text

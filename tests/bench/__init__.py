@@ -1,0 +1,1 @@
+"""Benchmarks: figures with their yardsticks, never assertions."""

@@ -1,0 +1,23 @@
+"""The native API's parts over a scene."""
+
+from aws_lambda_powertools.logging import Logger
+
+from easel.doors.batches import BatchDoor
+from easel.doors.native import NativeDoor
+from easel.ports import ApiKeys
+from tests.fakes.scene import Scene
+
+
+def native_door(scene: Scene, api_keys: ApiKeys, logger: Logger) -> NativeDoor:
+    """What the native API needs to answer, in memory."""
+    return NativeDoor(
+        creator=scene.creator,
+        reader=scene.reader,
+        canceler=scene.canceler,
+        images=scene.images,
+        api_keys=api_keys,
+        vendor_keys=scene.keys,
+        catalogue=scene.catalogue,
+        batches=BatchDoor(scene.batcher, scene.manifests, scene.files, scene.clock),
+        logger=logger,
+    )

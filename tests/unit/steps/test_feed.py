@@ -1,0 +1,491 @@
+"""Feed: each row of a chunk is bought once, no more at a time than allowed, and counted once."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from easel.domain.batch import Batch, BatchStatus, Tally, chunk_key
+from easel.domain.generation import Generation, Status
+from easel.domain.money import Money
+from easel.errors import ConflictError, NotFoundError, VersionConflictError
+from easel.steps.prepare import CHUNK_ROWS_AT_ONCE
+from easel.steps.row_report import read_lines
+from tests.fakes.batch_run import (
+    dropped,
+    end,
+    end_all,
+    feed_all,
+    generations,
+    now,
+    prepare,
+    prepared,
+    row,
+    rows,
+    tally,
+    true_tally,
+)
+from tests.fakes.scene import TENANT, Scene
+
+EDIT = {"model": "qwen-image-edit-max", "route": "mulerouter/qwen-image-edit-max"}
+
+
+def look(scene: Scene, batch: Batch, number: int = 1) -> bool:
+    """One look at a chunk; whether it is done."""
+    return bool(scene.feeder.feed(batch.id, number)["done"])
+
+
+def report(scene: Scene, batch: Batch, number: int = 1) -> list[dict[str, Any]]:
+    """What was reported of a chunk's rows."""
+    return read_lines(scene.files.read(chunk_key(batch.id, now(scene, batch).report_kind, number)))
+
+
+def failing(_: Generation) -> Status:
+    return Status.FAILED
+
+
+# ── Started ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_started_row_is_a_generation_of_the_rows_tenant_that_knows_where_it_comes_from() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1, tenant="acme", seed=3), row(2, custom_id=None))
+    look(scene, batch)
+    first, second = generations(scene, batch)
+    assert (first.tenant, first.request.prompt, first.request.seed) == ("acme", "picture 1", 3)
+    assert (first.origin.batch, first.origin.row, first.origin.custom_id) == (batch.id, 1, "row-1")
+    assert (second.tenant, second.origin.row, second.origin.custom_id) == (TENANT, 2, None)
+    assert scene.workflow.ids == [first.id, second.id]
+    assert first.folder == f"batches/{batch.id}/images/{first.id}"
+
+
+@pytest.mark.parametrize(("at_once", "window"), [(1, 1), (3, 3), (10, 10), (50, CHUNK_ROWS_AT_ONCE)])
+def test_no_more_rows_of_a_chunk_run_at_a_time_than_its_window(at_once: int, window: int) -> None:
+    scene = Scene(at_once=at_once)
+    batch = prepared(scene, *rows(35))
+    seen = []
+    for _ in range(100):
+        if look(scene, batch):
+            break
+        seen.append(sum(not one.terminal for one in generations(scene, batch)))
+        end(scene, next(one for one in generations(scene, batch) if not one.terminal))
+    assert max(seen) == window
+    assert seen[0] == window, "the window is filled at once"
+    assert len(generations(scene, batch)) == 35
+
+
+def test_look_that_runs_twice_starts_none_twice() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(25))
+    for _ in range(3):
+        assert not look(scene, batch)
+    assert [one.origin.row for one in generations(scene, batch)] == list(range(1, 11))
+    assert len(scene.workflow.ids) == 10
+
+
+def test_look_that_died_after_any_effect_is_made_up_for_by_the_next() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(5))
+    start, left = scene.workflow.start, [2]
+
+    def die(*arguments: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise ConnectionError("the process died")
+        start(*arguments)
+
+    scene.workflow.start = die  # type: ignore[assignment, method-assign]
+    with pytest.raises(ConnectionError):
+        look(scene, batch)
+    assert len(generations(scene, batch)) == 3, "the third was written and not started"
+    scene.workflow.start = start  # type: ignore[method-assign]
+    look(scene, batch)
+    assert len(generations(scene, batch)) == 5
+    scene.clock.sleep(61)
+    scene.reconciler.sweep()
+    assert set(scene.workflow.ids) == set(scene.store.records)
+
+
+def test_rows_of_two_chunks_are_each_chunks_own() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(150))
+    look(scene, batch, 2)
+    assert [one.origin.row for one in generations(scene, batch)] == list(range(101, 111))
+
+
+def test_looks_are_some_seconds_apart_and_follow_the_routes_pace() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1, model="qwen-image", route="aimlapi/qwen-image"))
+    quick = scene.feeder.feed(batch.id, 1)["wait_seconds"]
+    slower = prepared(scene, row(1), key="requests/b.jsonl")
+    slow = scene.feeder.feed(slower.id, 1)["wait_seconds"]
+    assert isinstance(quick, int)
+    assert 2 <= quick < slow <= 15
+
+
+def test_chunk_of_a_batch_that_does_not_exist_is_not_found() -> None:
+    with pytest.raises(NotFoundError):
+        Scene().feeder.feed("bat_01ARYZ6S410000000000000000", 1)
+
+
+# ── Counted ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rows_are_counted_as_they_end_and_once() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(4))
+    look(scene, batch)
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.CANCELED):
+        end(scene, next(one for one in generations(scene, batch) if not one.terminal), status)
+        for _ in range(2):
+            look(scene, batch)
+            assert tally(scene, batch).ended == true_tally(scene, batch).ended
+    counted = tally(scene, batch)
+    assert (counted.succeeded, counted.failed, counted.expired, counted.canceled) == (1, 1, 1, 1)
+    assert (counted.started, counted.images, counted.refused) == (4, 1, 0)
+    assert counted.cost == {"USD": Decimal("0.075")}
+
+
+def test_costs_are_counted_by_currency_as_the_vendors_bill() -> None:
+    scene = Scene()
+    pixel, aiml = "pixeldojo/qwen-image-max", "aimlapi/qwen-image"
+    batch = prepared(scene, row(1), row(2, route=pixel), row(3, model="qwen-image", route=aiml, n=2), row(4))
+    feed_all(scene, batch)
+    assert tally(scene, batch).cost == {"USD": Decimal("0.150"), "credits": Decimal(2 + 2 * 91000)}
+    assert tally(scene, batch).succeeded == 4
+
+
+def test_what_may_have_been_billed_is_counted_apart() -> None:
+    scene = Scene(ConnectionError("never called"))
+    batch = prepared(scene, row(1))
+    look(scene, batch)
+    (made,) = generations(scene, batch)
+    with pytest.raises(ConnectionError):
+        scene.submitter.submit(made.id)
+    scene.settler.settle(made.id)
+    assert look(scene, batch)
+    counted = tally(scene, batch)
+    assert (counted.failed, counted.cost) == (1, {})
+    assert counted.possibly_billed == {"USD": Decimal("0.075")}
+
+
+def test_of_two_looks_beside_each_other_one_counts_and_neither_is_done_too_early() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(3))
+    look(scene, batch)
+    end_all(scene, batch)
+    count, inner = scene.batches.count, []
+
+    def race(*arguments: Any) -> None:
+        scene.batches.count = count  # type: ignore[method-assign]
+        inner.append(look(scene, batch))
+        count(*arguments)
+
+    scene.batches.count = race  # type: ignore[assignment, method-assign]
+    assert (look(scene, batch), inner) == (False, [True])
+    assert tally(scene, batch) == true_tally(scene, batch).having(started=3)
+    assert look(scene, batch), "the next look finds all counted"
+
+
+def test_chunk_is_done_when_all_its_rows_have_ended_and_are_reported() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(12))
+    looks = 0
+    while not look(scene, batch):
+        assert report(scene, batch) == []
+        end_all(scene, batch)
+        looks += 1
+    assert looks == 2
+    told = report(scene, batch)
+    assert [line["result"]["row"] for line in told] == list(range(1, 13))
+    before = dict(scene.buckets)
+    assert look(scene, batch), "run again it says the same"
+    assert scene.buckets == before
+
+
+def test_chunk_without_a_good_row_is_done_at_once() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1, prompt=None))
+    assert look(scene, batch)
+    assert [line["error"]["row"] for line in report(scene, batch)] == [1]
+
+
+# ── The same custom id ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_custom_id_that_comes_twice_in_a_chunk_is_bought_once_and_told_once() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1), row(2, custom_id="row-1"), row(3))
+    feed_all(scene, batch)
+    assert [one.origin.row for one in generations(scene, batch)] == [1, 3]
+    told = report(scene, batch)
+    assert [("result" in line) for line in told] == [True, False, True]
+    error = told[1]["error"]
+    assert (error["custom_id"], error["row"], error["error"]["field"]) == ("row-1", 2, "custom_id")
+    assert "row 1" in error["error"]["message"]
+    counted = tally(scene, batch)
+    assert (counted.started, counted.refused, counted.succeeded) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("order", [[1, 2], [2, 1]])
+def test_custom_id_that_comes_in_two_chunks_is_bought_once_and_told_once(order: list[int]) -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(100), row(101, custom_id="row-1"))
+    for number in order:
+        look(scene, batch, number)
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) == 100
+    errors = [line["error"] for number in (1, 2) for line in report(scene, batch, number) if "error" in line]
+    assert [error["error"]["field"] for error in errors] == ["custom_id"]
+    assert errors[0]["row"] == (101 if order[0] == 1 else 1)
+    counted = tally(scene, batch)
+    assert (counted.succeeded, counted.refused, counted.started) == (100, 1, 100)
+
+
+def test_row_that_repeats_a_refused_rows_custom_id_is_bought() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1, prompt=None), row(2, custom_id="row-1"))
+    feed_all(scene, batch)
+    assert [one.origin.row for one in generations(scene, batch)] == [2]
+
+
+def test_rows_without_a_custom_id_are_each_their_own_even_if_alike() -> None:
+    scene = Scene()
+    batch = prepared(scene, *[row(1, custom_id=None)] * 3, row(4, custom_id="number 1"))
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) == 4
+
+
+def test_same_custom_ids_in_two_batches_do_not_meet() -> None:
+    scene = Scene()
+    first = prepared(scene, *rows(2))
+    second = prepared(scene, *rows(2), key="requests/b.jsonl")
+    for batch in (first, second):
+        feed_all(scene, batch)
+        assert tally(scene, batch).succeeded == 2
+    assert len(scene.store.records) == 4
+
+
+# ── Bounds ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("cap", "bought"), [("0", 0), ("0.074", 0), ("0.075", 1), ("0.299", 3), ("0.3", 4), ("9", 25)]
+)
+def test_cost_cap_stops_the_batch_exactly_there(cap: str, bought: int) -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(25), max_cost_usd=Decimal(cap))
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) == bought
+    assert tally(scene, batch).committed_usd == bought * Decimal("0.075") <= Decimal(cap)
+    reason = now(scene, batch).stop_reason
+    assert (reason.code if reason else None) == ("cost_cap" if bought < 25 else None)
+    assert now(scene, batch).status is BatchStatus.RUNNING
+
+
+def test_cost_cap_holds_over_all_chunks_and_counts_rows_at_work_at_their_dearest() -> None:
+    scene = Scene()
+    routes = ["mulerouter/qwen-image-max", "pixeldojo/qwen-image-max"]
+    batch = prepared(scene, *rows(300, route=routes), max_cost_usd=Decimal("1.55"))
+    for number in (1, 2, 3):
+        look(scene, batch, number)
+    assert len(generations(scene, batch)) == 15, "at 0.10 each, although the first route takes 0.075"
+    assert tally(scene, batch).committed_usd == Decimal("1.50")
+    feed_all(scene, batch)
+    assert tally(scene, batch).committed_usd == 15 * Decimal("0.075"), "what was not spent is given back"
+
+
+def test_what_failed_rows_did_not_cost_is_free_for_others() -> None:
+    scene = Scene(at_once=2)
+    batch = prepared(scene, *rows(10), max_cost_usd=Decimal("0.15"))
+    feed_all(scene, batch, failing)
+    assert len(generations(scene, batch)) == 10
+    assert tally(scene, batch).committed_usd == 0
+    assert now(scene, batch).stop_reason is None
+
+
+def test_rows_that_were_at_work_when_the_cap_was_reached_come_to_their_end() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(5), max_cost_usd=Decimal("0.2"))
+    assert not look(scene, batch)
+    assert now(scene, batch).stop_reason is not None
+    assert not look(scene, batch)
+    end_all(scene, batch)
+    assert look(scene, batch)
+    told = report(scene, batch)
+    assert [("result" in line) for line in told] == [True, True, False, False, False]
+    assert {line["error"]["error"]["code"] for line in told[2:]} == {"not_started"}
+    assert tally(scene, batch).started == 2
+
+
+@pytest.mark.parametrize(("tolerated", "stops"), [(0, True), (3, True), (4, False), (None, False)])
+def test_more_failures_than_are_tolerated_stop_the_batch(tolerated: int | None, stops: bool) -> None:
+    scene = Scene(at_once=2)
+    batch = prepared(scene, *rows(20), tolerated_failures=tolerated)
+    feed_all(
+        scene,
+        batch,
+        lambda one: Status.FAILED if (one.origin.row or 0) % 5 == 0 else Status.SUCCEEDED,
+    )
+    stopped = now(scene, batch)
+    assert (stopped.stop_reason is not None) is stops
+    assert (len(generations(scene, batch)) < 20) is (stops and tolerated == 0)
+    if stopped.stop_reason:
+        assert stopped.stop_reason.code == "too_many_failures"
+
+
+def test_rows_that_were_refused_count_as_failures_before_anything_is_bought() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1, prompt=None), *rows(20), tolerated_failures=0)
+    feed_all(scene, batch)
+    assert generations(scene, batch) == []
+    reason = now(scene, batch).stop_reason
+    assert reason is not None
+    assert reason.code == "too_many_failures"
+
+
+def test_duplicates_count_as_failures() -> None:
+    scene = Scene(at_once=1)
+    batch = prepared(scene, *[row(1)] * 3, *rows(20)[1:], tolerated_failures=1)
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) < 20
+    assert now(scene, batch).stop_reason is not None
+
+
+def test_canceled_batch_lets_rows_at_work_end_and_reports_the_others_as_not_started() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15))
+    look(scene, batch)
+    scene.batcher.cancel(TENANT, batch.id)
+    assert not look(scene, batch)
+    end_all(scene, batch)
+    assert look(scene, batch)
+    told = report(scene, batch)
+    assert [("result" in line) for line in told] == [True] * 10 + [False] * 5
+    assert "canceled" in told[-1]["error"]["error"]["message"]
+
+
+def test_stop_that_meets_a_cancel_leaves_the_batch_canceled() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(5), max_cost_usd=Decimal("0.1"))
+    save = scene.batches.save
+
+    def race(batch: Batch) -> None:
+        scene.batches.save = save  # type: ignore[method-assign]
+        scene.batcher.cancel(TENANT, batch.id)
+        save(batch)
+
+    scene.batches.save = race  # type: ignore[method-assign]
+    look(scene, batch)
+    reason = now(scene, batch).stop_reason
+    assert reason is not None
+    assert reason.code == "canceled"
+
+
+def test_resumed_batch_starts_only_the_rest_and_reports_all() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15))
+    look(scene, batch)
+    scene.batcher.cancel(TENANT, batch.id)
+    feed_all(scene, batch)
+    scene.collector.collect(batch.id)
+    before = dict(scene.store.records)
+    scene.batcher.resume(TENANT, batch.id, {})
+    assert prepare(scene, batch)["next"] == "run"
+    feed_all(scene, batch)
+    assert len(before) == 10
+    assert before.items() <= scene.store.records.items()
+    assert [one.origin.row for one in generations(scene, batch)] == list(range(1, 16))
+    assert all("result" in line for line in report(scene, batch))
+    assert tally(scene, batch) == true_tally(scene, batch).having(started=15)
+
+
+def test_cap_that_is_set_when_resuming_counts_what_was_spent_before() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15))
+    look(scene, batch)
+    scene.batcher.cancel(TENANT, batch.id)
+    feed_all(scene, batch)
+    scene.collector.collect(batch.id)
+    scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": Decimal("0.9")})
+    prepare(scene, batch)
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) == 12
+    assert tally(scene, batch).cost["USD"] == Decimal("0.900")
+
+
+# ── Rows that went wrong since ────────────────────────────────────────────────────────────────────────
+
+
+def test_row_whose_route_lost_its_key_is_refused_by_its_field() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1), row(2, route="pixeldojo/qwen-image-max"))
+    del scene.keys.keys["pixeldojo"]
+    feed_all(scene, batch)
+    told = report(scene, batch)
+    assert "result" in told[0]
+    error = told[1]["error"]["error"]
+    assert (error["code"], error["field"]) == ("invalid_request", "route")
+    counted = tally(scene, batch)
+    assert (counted.succeeded, counted.refused, counted.started) == (1, 1, 1)
+
+
+def test_row_whose_image_is_none_is_refused_by_its_field() -> None:
+    scene = Scene()
+    images = ["data:image/png;base64,AAAA"]
+    batch = prepared(scene, row(1, **EDIT, images=images), row(2, **EDIT, images=["s3://inbox/nothing"]))
+    feed_all(scene, batch)
+    errors = [line["error"]["error"] for line in report(scene, batch)]
+    assert [(one["code"], one["field"]) for one in errors] == [("invalid_request", "images.0")] * 2
+    assert tally(scene, batch) == Tally(refused=2)
+
+
+def test_row_that_meets_another_at_the_tally_is_started_by_the_next_look() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(3), max_cost_usd=Decimal(1), tolerated_failures=0)
+    create, left = scene.store.create, [2]
+
+    def busy(*arguments: Any) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise ConflictError("two transactions met")
+        create(*arguments)
+
+    scene.store.create = busy  # type: ignore[assignment, method-assign]
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) == 3
+    assert now(scene, batch).stop_reason is None
+    assert all("result" in line for line in report(scene, batch))
+    assert tally(scene, batch).refused == 0
+
+
+def test_batch_that_moves_too_fast_to_be_stopped_is_tried_again_by_the_workflow() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(3), max_cost_usd=Decimal("0.1"))
+
+    def race(_: Batch) -> None:
+        raise VersionConflictError("raced")
+
+    save = scene.batches.save
+    scene.batches.save = race  # type: ignore[method-assign]
+    with pytest.raises(VersionConflictError):
+        look(scene, batch)
+    scene.batches.save = save  # type: ignore[method-assign]
+    feed_all(scene, batch)
+    assert len(generations(scene, batch)) == 1
+
+
+def test_canceled_generation_with_a_picture_is_counted_and_told_as_canceled() -> None:
+    scene = Scene()
+    batch = dropped(scene, row(1))
+    prepare(scene, batch)
+    look(scene, batch)
+    (made,) = generations(scene, batch)
+    whole = end(scene, made)
+    canceled = whole.having(status=Status.CANCELED, version=whole.version)
+    scene.store.records[made.id] = canceled
+    assert look(scene, batch)
+    assert ["error" in line for line in report(scene, batch)] == [True]
+    counted = tally(scene, batch)
+    assert (counted.canceled, counted.succeeded) == (1, 0)
+    assert scene.store.records[made.id].attempts[0].billed == Money.of("0.075", "USD")
