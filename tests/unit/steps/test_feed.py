@@ -463,8 +463,8 @@ def test_batch_that_moves_too_fast_to_be_stopped_is_tried_again_by_the_workflow(
     scene = Scene()
     batch = prepared(scene, *rows(3), max_cost_usd=Decimal("0.1"))
 
-    def race(_: Batch) -> None:
-        raise VersionConflictError("raced")
+    def race(batch: Batch) -> None:
+        raise VersionConflictError(f"{batch.id} raced")
 
     save = scene.batches.save
     scene.batches.save = race  # type: ignore[method-assign]

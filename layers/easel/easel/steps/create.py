@@ -81,16 +81,20 @@ class Creator:
         try:
             self.store.create(generation, idempotency, row.hold if row else None)
         except AlreadyExistsError:
-            return self._known(generation, idempotency)
+            if (known := self._known(generation, idempotency)) is not None:
+                return known
+            raise
         return self._started(generation)
 
-    def _known(self, generation: Generation, idempotency: Idempotency | None) -> Generation:
-        """The one whose id or key is there already. Raises ConflictError where it cannot be seen yet."""
+    def _known(self, generation: Generation, idempotency: Idempotency | None) -> Generation | None:
+        """The one whose id or key is there already. Raises ConflictError where the key's cannot be seen yet."""
         if idempotency and (earlier := self._earlier(generation.tenant, idempotency)):
             return earlier
         if known := self.store.get(generation.id):
             return self._started(known)
-        raise ConflictError("The Idempotency-Key is changing hands right now; try again.")
+        if idempotency:
+            raise ConflictError("The Idempotency-Key is changing hands right now; try again.")
+        return None
 
     def choose(self, request: GenerationRequest) -> tuple[Choice, ...]:
         """The routes that can serve the request, best first. Raises InvalidRequestError."""

@@ -71,6 +71,8 @@ class Feeder:
         look = Look(
             waiting, mine, len(rows) - len(waiting) - len(mine)
         )  # the last: their ids are other rows'
+        if batch.bounds.max_cost_usd is not None:  # what ended rows did not spend is free for others
+            self._count(batch, number, mine)
         batch = self._start_some(batch, look)
         counted = self._count(batch, number, look)
         batch = self._stopped_by_failures(batch)

@@ -12,7 +12,7 @@ from typing import Any
 
 from easel.catalogue import Catalogue
 from easel.domain.batch import Batch, Tally, chunk_key
-from easel.domain.generation import Generation
+from easel.domain.generation import Generation, Status
 from easel.domain.ids import row_generation_id
 from easel.domain.money import Money
 from easel.ports import Files, GenerationStore, ImageStore
@@ -100,9 +100,8 @@ def tally_of(generations: Sequence[Generation], catalogue: Catalogue) -> Tally:
         if not generation.terminal:
             continue
         counts[generation.status.value] += 1
-        counts["images"] += len(generation.images)
-        held = generation.origin.reserved_usd
-        committed -= held
+        counts["images"] += len(generation.images) if generation.status is Status.SUCCEEDED else 0
+        committed -= generation.origin.reserved_usd
         for attempt in generation.attempts:
             worth = catalogue.routes[attempt.route].endpoint.usd_per_unit
             for name, money, sign in (
@@ -113,7 +112,7 @@ def tally_of(generations: Sequence[Generation], catalogue: Catalogue) -> Tally:
                     sums[name][money.currency] = (
                         sums[name].get(money.currency, Decimal(0)) + sign * money.amount
                     )
-                    committed += sign * money.amount * worth if held else 0
+                    committed += sign * money.amount * worth
     return Tally(**counts, **sums, committed_usd=committed)
 
 
@@ -171,7 +170,7 @@ class Reporter:
             what = f"is the custom_id of row {generation.origin.row} too"
             return {"error": refused_line({**row, "problems": [{"field": "custom_id", "message": what}]})}
         view = generation_view(generation, self.images.uri)
-        if not generation.images:
+        if generation.status is not Status.SUCCEEDED:  # a canceled one may have kept a picture
             return {"error": error_line(row, generation, view)}
         return {"result": result_line(row, generation, view), "pictures": pictures(row, generation)}
 
