@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from easel.aws.batches import DynamoBatches
 from easel.aws.table import DynamoGenerations
 from easel.domain.batch import Batch, BatchStatus, Bounds, Source, Tally
-from easel.domain.generation import Generation, GenerationError, Status
+from easel.domain.generation import Generation, GenerationError
 from easel.domain.ids import batch_id_of, new_generation_id
 from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
@@ -79,7 +79,8 @@ def test_created_batch_is_read_back_as_it_was_written(stores: Stores) -> None:
 
 def test_every_field_of_a_batch_survives_the_store(stores: Stores) -> None:
     full = new_batch().having(
-        version=1, status=BatchStatus.STOPPED, ended_at=NOW, announced=True, carrier=3, trusted=True,
+        version=1, status=BatchStatus.STOPPED, ended_at=NOW, announced=True, carrier=3, resumes=2,
+        trusted=True,
         bounds=Bounds(max_concurrency=7, tolerated_failures=0, max_cost_usd=Decimal("0.10")),
         place=Place(2**40, 999_999, 'custom_id;"a;b";\u4e2d'), prepared=True, rows=10**6, refused=50,
         chunks=10_001, at_once=50, estimated_usd=Decimal("74250.00000000000001"), error=ERROR,
@@ -158,12 +159,24 @@ def test_batch_whose_end_was_told_is_open_no_more_until_it_is_resumed(stores: St
     ended = made.collecting(NOW).over_as(NOW, BatchStatus.STOPPED).having(version=1)
     stores.batches.save(ended)
     assert list(stores.generations.quiet(NOW + timedelta(hours=1))) == [made.id]
-    stores.batches.note_announced(made.id)
+    stores.batches.note_announced(ended)
     assert list(stores.generations.quiet(NOW + timedelta(hours=1))) == []
     told = stores.batches.get(made.id)
     assert told == ended.having(announced=True)
     assert told is not None
     stores.batches.save(told.resumed(NOW, Bounds()))
+    assert list(stores.generations.quiet(NOW + timedelta(hours=1))) == [made.id]
+
+
+def test_end_that_was_told_is_not_taken_for_that_of_a_resumed_batch(stores: Stores) -> None:
+    made = new_batch(now=NOW - timedelta(hours=1))
+    stores.batches.create(made)
+    ended = made.collecting(NOW).over_as(NOW, BatchStatus.STOPPED).having(version=1)
+    stores.batches.save(ended)
+    resumed = ended.resumed(NOW, Bounds())
+    stores.batches.save(resumed)
+    stores.batches.note_announced(ended)
+    assert stores.batches.get(made.id) == resumed
     assert list(stores.generations.quiet(NOW + timedelta(hours=1))) == [made.id]
 
 
@@ -378,51 +391,6 @@ def test_transactions_that_meet_at_the_tally_are_no_cap_and_no_duplicate() -> No
         DynamoGenerations(Busy(), "table", 90).create(queued(), None, hold(batch, "0.075", "1"))
     with pytest.raises(VersionConflictError):
         DynamoBatches(Busy(), "table", 90).count(batch.id, 1, ChunkTally(0, Tally()), SOME)
-
-
-# ── Many records at a time ────────────────────────────────────────────────────────────────────────────
-
-
-def test_those_of_many_that_there_are_come_by_their_ids(stores: Stores) -> None:
-    made = [queued() for _ in range(3)]
-    for one in made:
-        stores.generations.create(one, None)
-    asked = [made[0].id, new_generation_id(NOW), made[2].id, made[0].id]
-    assert stores.generations.get_many(asked) == {made[0].id: made[0], made[2].id: made[2]}
-    assert stores.generations.get_many([]) == {}
-
-
-def test_more_than_a_hundred_are_read_and_the_latest_writes_are_seen(stores: Stores) -> None:
-    made = [queued() for _ in range(230)]
-    for one in made:
-        stores.generations.create(one, None)
-    ended = made[0].settled(NOW, Status.CANCELED, ERROR)
-    stores.generations.save(ended)
-    found = stores.generations.get_many([one.id for one in made])
-    assert found == {one.id: one for one in [ended, *made[1:]]}
-
-
-def test_what_dynamodb_did_not_get_to_is_asked_for_again(
-    dynamodb: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stores = dynamo_stores(dynamodb)
-    made = [queued() for _ in range(120)]
-    for one in made:
-        stores.generations.create(one, None)
-    call, asked = dynamodb._make_api_call, []
-
-    def few_at_a_time(name: str, arguments: dict[str, Any]) -> Any:
-        ((table, request),) = arguments["RequestItems"].items()
-        asked.append(len(request["Keys"]))
-        assert request["ConsistentRead"] is True
-        first, rest = request["Keys"][:30], request["Keys"][30:]
-        answer = call(name, {"RequestItems": {table: {**request, "Keys": first}}})
-        return answer | ({"UnprocessedKeys": {table: {**request, "Keys": rest}}} if rest else {})
-
-    monkeypatch.setattr(dynamodb, "_make_api_call", few_at_a_time)
-    found = stores.generations.get_many([one.id for one in made])
-    assert set(found) == {one.id for one in made}
-    assert max(asked) <= 100, "the most that DynamoDB takes"
 
 
 def test_record_expires_by_the_tables_own_attribute(dynamodb: Any) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from easel.domain.batch import Batch, Bounds, Tally
+from easel.domain.batch import Batch, Bounds, Tally, chunk_key
 from easel.domain.capabilities import ParameterReport
 from easel.domain.generation import Generation, GenerationError, Image, ResultRef, Slot, Status
-from easel.steps.row_report import tally_of
+from easel.steps.row_report import read_lines, tally_of
 from tests.fakes.scene import TENANT, Scene
 
 LOOKS_MAX = 500  # at the chunks of one batch, before something is stuck
@@ -130,6 +130,16 @@ def feed_all(scene: Scene, batch: Batch, fate: Fate = succeed) -> None:
     raise AssertionError("the rows do not end")
 
 
+def look(scene: Scene, batch: Batch, number: int = 1) -> bool:
+    """One look at a chunk; whether it is done."""
+    return bool(scene.feeder.feed(batch.id, number)["done"])
+
+
+def report(scene: Scene, batch: Batch, number: int = 1) -> list[dict[str, Any]]:
+    """What was reported of a chunk's rows."""
+    return read_lines(scene.files.read(chunk_key(batch.id, now(scene, batch).report_kind, number)))
+
+
 def run(scene: Scene, batch: Batch, fate: Fate = succeed) -> dict[str, Any]:
     """One execution of the batch, from where it stands to its end; what Collect said."""
     if prepare(scene, batch)["next"] == "run":
@@ -141,7 +151,7 @@ def results(scene: Scene, batch: Batch, name: str = "results.jsonl") -> list[dic
     """The lines of a file of results."""
     data = scene.files.read(f"batches/{batch.id}/{name}")
     assert data is not None
-    return [json.loads(line) for line in data.decode().splitlines()]
+    return [json.loads(line) for line in data.decode().split("\n")[:-1]]
 
 
 def errors(scene: Scene, batch: Batch) -> list[dict[str, Any]]:
@@ -152,4 +162,4 @@ def errors(scene: Scene, batch: Batch) -> list[dict[str, Any]]:
 def chunk_lines(scene: Scene, batch: Batch, kind: str = "rows") -> Iterator[list[dict[str, Any]]]:
     """The lines of each chunk of a kind, in order."""
     for key in scene.files.keys(f"batches/{batch.id}/work/{kind}/"):
-        yield [json.loads(line) for line in (scene.files.read(key) or b"").decode().splitlines()]
+        yield [json.loads(line) for line in (scene.files.read(key) or b"").decode().split("\n")[:-1]]

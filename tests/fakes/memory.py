@@ -238,11 +238,14 @@ class Started:
         self.ids: list[str] = []
         self.carriers: dict[str, int] = {}
         self.running: set[tuple[str, int]] = set()
+        self.known: set[tuple[str, int]] = set()
 
     def start(self, generation_id: str, carrier: int = 0) -> None:
         self.ids.append(generation_id)
         self.carriers[generation_id] = carrier
-        self.running.add((generation_id, carrier))
+        if (generation_id, carrier) not in self.known:  # a name is used once, also after its execution ended
+            self.known.add((generation_id, carrier))
+            self.running.add((generation_id, carrier))
 
     def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
         if first and not carrier:

@@ -37,8 +37,11 @@ class MemoryBatches:
                 raise VersionConflictError(batch.id)
             self.records[batch.id] = copied(batch)
 
-    def note_announced(self, batch_id: str) -> None:
-        self.records[batch_id] = self.records[batch_id].having(announced=True)
+    def note_announced(self, batch: Batch) -> None:
+        with self.lock:
+            stored = self.records[batch.id]
+            if stored.version == batch.version:
+                self.records[batch.id] = stored.having(announced=True)
 
     def tally(self, batch_id: str) -> Tally:
         return self.tallies.get(batch_id, Tally())

@@ -103,7 +103,7 @@ class Scene:
         self.preparer = Preparer(
             self.batches, self.files, self.choices, self.catalogue, limits, self.clock, at_once
         )
-        reporter = self.reporter = Reporter(self.store, self.files, self.images)
+        reporter = self.reporter = Reporter(self.store, self.files, self.images, self.catalogue)
         creator = self._creator(self.workflow, self.inbox)
         self.feeder = Feeder(
             self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock

@@ -20,6 +20,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
 from easel.domain.generation import Generation
+from functions.create import handler as create
 from tests.fakes.scene import Scene
 from tests.template import ROOT
 
@@ -31,7 +32,7 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass
 class Functions:
-    """The five functions as Step Functions meets them: an ARN that takes JSON and gives JSON, or an error's
+    """The functions as Step Functions meets them: an ARN that takes JSON and gives JSON, or an error's
     name. `breaks` are errors that a function raises before it does anything, in order."""
 
     scene: Scene
@@ -54,6 +55,8 @@ class Functions:
         return {"StatusCode": 200, "Payload": json.loads(json.dumps(state))}
 
     def step(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        if name == "Create":
+            return create.handler(event, None)
         scene, generation_id = self.scene, event["id"]
         if name == "Settle":
             return scene.settler.settle(generation_id, event.get("fault", {}).get("Error"))
@@ -86,9 +89,12 @@ class Machine:
     retries: list[float]
 
     def run(self, generation: Generation) -> Run:
-        started = self.client.start_execution(
-            stateMachineArn=self.arn, name=generation.id, input=json.dumps({"id": generation.id})
-        )
+        """The execution of a generation that is there already."""
+        return self.execute(generation.id, {"id": generation.id})
+
+    def execute(self, name: str, given: Any) -> Run:
+        """An execution of this name and input."""
+        started = self.client.start_execution(stateMachineArn=self.arn, name=name, input=json.dumps(given))
         ends = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < ends:
             told = self.client.describe_execution(executionArn=started["executionArn"])
@@ -121,6 +127,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, deployed: tuple[Any, str]) -> Make:
         functions = Functions(scene, breaks)
         made = Machine(*deployed, functions, [], [])
         monkeypatch.setattr(lambda_eval_utils, "_invoke_lambda_function", functions.invoke)
+        monkeypatch.setattr(create.step, "made", scene.requests_of_workflows)
 
         def wait(_: WaitFunction, env: object, wait_seconds: float) -> None:
             made.waits.append(wait_seconds)

@@ -197,3 +197,67 @@ def test_only_ids_words_and_seconds_travel_between_the_steps(machine: Make) -> N
     for state in run.functions.states[:-1]:
         assert set(json.loads(state)) == {"id", "next", "wait_seconds"}
     assert "PLANTED-LINK" not in "".join(run.functions.states)
+
+
+REQUEST = {"model": "qwen-image-max", "prompt": "PLANTED-PROMPT", "route": "mulerouter/qwen-image-max"}
+
+
+def test_execution_that_brings_a_request_returns_its_generation(machine: Make) -> None:
+    scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
+    run = machine(scene)
+    ended = run.execute("an-order-of-mine", {"request": REQUEST, "more": "of the caller's"})
+    assert ended.status == "SUCCEEDED"
+    (made,) = scene.store.records.values()
+    assert ended.output is not None
+    assert (ended.output["id"], ended.output["status"]) == (made.id, "succeeded")
+    assert "url" not in ended.output["images"][0]
+    assert run.functions.called[:2] == ["Create", "Submit"]
+    assert made.origin.execution is not None
+    assert made.origin.execution.endswith("an-order-of-mine")
+    assert scene.workflow.ids == [], "this execution carries it"
+    assert "PLANTED-PROMPT" not in "".join(run.functions.states[:-1])
+
+
+def test_execution_that_brings_a_wrong_request_fails_with_a_problem_that_names_the_field(
+    machine: Make,
+) -> None:
+    scene = Scene()
+    run = machine(scene)
+    ended = run.execute("wrong", {"request": REQUEST | {"size": "huge"}})
+    assert (ended.status, ended.error) == ("FAILED", "Easel.InvalidRequest")
+    problem = json.loads(ended.cause or "")
+    assert (problem["status"], [one["field"] for one in problem["errors"]]) == (422, ["size"])
+    assert run.functions.called == ["Create"]
+    assert scene.store.records == {}
+
+
+@pytest.mark.parametrize("given", [{}, {"requests": []}, {"prompt": "p"}])
+def test_execution_that_brings_nothing_fails_at_once(machine: Make, given: dict[str, object]) -> None:
+    run = machine(Scene())
+    ended = run.execute(f"nothing-{len(given)}-{len(str(given))}", given)
+    assert (ended.status, ended.error) == ("FAILED", "Easel.InvalidRequest")
+    assert [one["field"] for one in json.loads(ended.cause or "")["errors"]] == ["request"]
+    assert run.functions.called == []
+
+
+@pytest.mark.parametrize("given", ["text", None, [REQUEST]])
+def test_execution_whose_request_is_no_object_fails_by_its_name(machine: Make, given: object) -> None:
+    run = machine(Scene())
+    ended = run.execute(f"no-object-{type(given).__name__}", {"request": given})
+    assert (ended.status, ended.error) == ("FAILED", "Easel.InvalidRequest")
+    assert [one["field"] for one in json.loads(ended.cause or "")["errors"]] == ["request"]
+
+
+def test_execution_whose_first_step_was_killed_makes_one_generation(machine: Make) -> None:
+    scene = Scene(mule_completed(), links={LINK: picture()})
+    run = machine(scene, Create=[KilledError("out of memory")] * 2)
+    assert run.execute("killed", {"request": REQUEST}).status == "SUCCEEDED"
+    assert run.functions.called[:4] == ["Create", "Create", "Create", "Submit"]
+    assert len(scene.store.records) == 1
+
+
+def test_generation_of_a_callers_that_fails_is_the_cause(machine: Make) -> None:
+    scene = Scene(mule_error(400))
+    ended = machine(scene).execute("refused-by-the-vendor", {"request": REQUEST})
+    assert (ended.status, ended.error) == ("FAILED", "Easel.Failed")
+    assert json.loads(ended.cause or "")["error"]["code"] == "validation"

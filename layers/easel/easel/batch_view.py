@@ -62,4 +62,4 @@ def estimated_end(batch: Batch, tally: Tally, now: datetime) -> datetime | None:
 
 def amounts_view(sums: Mapping[str, Decimal]) -> list[dict[str, str]]:
     """Money by currency."""
-    return [{"amount": format(sums[name], "f"), "currency": name} for name in sorted(sums)]
+    return [{"amount": format(sums[name].normalize(), "f"), "currency": name} for name in sorted(sums)]

@@ -115,8 +115,8 @@ class BatchStore(Protocol):
     def save(self, batch: Batch) -> None:
         """Write a moved record over the version before it. Raises VersionConflictError."""
 
-    def note_announced(self, batch_id: str) -> None:
-        """The end of a batch was told."""
+    def note_announced(self, batch: Batch) -> None:
+        """This end of a batch was told; nothing is noted where it has been resumed meanwhile."""
 
     def tally(self, batch_id: str) -> Tally:
         """What has become of all rows so far."""

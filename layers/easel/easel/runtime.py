@@ -225,7 +225,7 @@ def preparer() -> Preparer:
 
 def reporter() -> Reporter:
     """What is said of rows."""
-    return Reporter(store(), files(), images())
+    return Reporter(store(), files(), images(), CATALOGUE)
 
 
 def feeder() -> Feeder:

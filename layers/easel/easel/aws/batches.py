@@ -51,15 +51,19 @@ class DynamoBatches:
                 raise VersionConflictError(f"{batch.id} was moved by somebody else") from error
             raise
 
-    def note_announced(self, batch_id: str) -> None:
-        """Its end was told."""
-        self._client.update_item(
-            TableName=self._table,
-            Key=_key(batch_id, "bat"),
-            UpdateExpression="SET announced = :yes REMOVE open_pk, open_sk",
-            ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues={":yes": {"BOOL": True}},
-        )
+    def note_announced(self, batch: Batch) -> None:
+        """Out of the index of what is open. A batch that was resumed has another end, still to be told."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(batch.id, "bat"),
+                UpdateExpression="SET announced = :yes REMOVE open_pk, open_sk",
+                ConditionExpression="version = :told",
+                ExpressionAttributeValues={":yes": {"BOOL": True}, ":told": {"N": str(batch.version)}},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def tally(self, batch_id: str) -> Tally:
         """What has become of all rows so far."""

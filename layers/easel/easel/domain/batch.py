@@ -120,6 +120,7 @@ class Batch(Record):
     ended_at: datetime | None = None
     announced: bool = Field(default=False, description="whether its end was told")
     carrier: int = Field(default=0, description="which execution carries it: 0 is the first")
+    resumes: int = Field(default=0, description="how often it was resumed")
     trusted: bool = Field(default=False, description="from inside the account: may name inbox files")
     place: Place = START
     prepared: bool = False
@@ -139,8 +140,8 @@ class Batch(Record):
 
     @property
     def report_kind(self) -> str:
-        """Of the reports on chunks: each execution that carries the batch writes its own."""
-        return f"report-{self.carrier}"
+        """Of the reports on chunks: what was said of rows that were not started is true until a resume."""
+        return f"report-{self.resumes}"
 
     @property
     def starts_rows(self) -> bool:
@@ -182,6 +183,7 @@ class Batch(Record):
         return self.having(
             updated_at=now, version=self.version + 1, status=status, bounds=bounds, ended_at=None,
             announced=False, stop_reason=None, error=None, carrier=self.carrier + 1,
+            resumes=self.resumes + 1,
         )  # fmt: skip
 
     def _moved(self, now: datetime, within: set[BatchStatus], **changes: Any) -> Self:

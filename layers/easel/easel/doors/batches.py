@@ -47,7 +47,7 @@ def add_batches(app: APIGatewayHttpResolver, keys: ApiKeys, door: BatchDoor) -> 
             made = door.batcher.from_object(owner, source, bounds, trusted=trusted)
         else:
             made = door.batcher.from_rows(owner, checked_rows(rows), bounds, idempotency_key(app))
-        return answer(door, made, Tally(), 202)
+        return answer(door, *door.batcher.get(owner, made.id), 202)
 
     @app.get("/v1/batches/<batch_id>")
     def get(batch_id: str) -> Response[str]:

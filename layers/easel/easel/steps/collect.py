@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from easel.batch_view import amounts_view, batch_view
@@ -13,12 +13,21 @@ from easel.errors import VersionConflictError
 from easel.gallery import gallery_end, gallery_picture, gallery_start
 from easel.ports import BatchStore, Clock, EventBus, Files
 from easel.steps.prepare import load_batch
-from easel.steps.row_report import Reporter, read_lines
+from easel.steps.row_report import LEFT_OVER, Reporter, read_lines
 
 PICTURES_MAX = 20_000  # of the gallery: a browser holds no million
 LINES_TYPE, JSON_TYPE, PAGE_TYPE = "application/jsonl", "application/json", "text/html; charset=utf-8"
 ENDS = {"canceled": BatchStatus.CANCELED, "manifest_invalid": BatchStatus.FAILED}
 ENDS |= {"manifest_changed": BatchStatus.FAILED, "internal": BatchStatus.FAILED}
+
+
+@dataclass(slots=True)
+class Written:
+    """What was found while writing: how many rows were not started or have not ended, and the chunks that
+    nobody has reported on."""
+
+    left: int = 0
+    lost: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ class Collector:
         view = batch_view(batch, self.store.tally(batch.id), self.clock.now())
         if not batch.announced:
             self.bus.publish(f"Image Batch {batch.status.value.capitalize()}", view)
-            self.store.note_announced(batch.id)
+            self.store.note_announced(batch)
         return view
 
     def _end(self, batch: Batch, fault: str | None) -> Batch:
@@ -58,7 +67,14 @@ class Collector:
                 batch = self._saved(batch.stopping(now, GenerationError(code="internal", message=message)))
             batch = self._saved(batch.collecting(now))
         tally = self.store.tally(batch.id)
-        self._write_lines(batch, tally)
+        written = self._write_lines(batch, tally)
+        if written.lost:
+            before, tally = tally, self._counted(batch, written.lost)
+            if tally != before:
+                self._write_lines(batch, tally)  # the gallery begins with totals
+        if written.left and batch.stop_reason is None:
+            message = f"{written.left} rows were left over; they are started when it is resumed."
+            batch = batch.having(stop_reason=GenerationError(code="interrupted", message=message))
         stopped = batch.stop_reason
         status = ENDS.get(stopped.code, BatchStatus.STOPPED) if stopped else BatchStatus.COMPLETED
         ended = batch.over_as(self.clock.now(), status)
@@ -66,16 +82,24 @@ class Collector:
         self.files.put(file_key(batch, "manifest.json"), manifest.encode("utf-8", "replace"), JSON_TYPE)
         return self._saved(ended)
 
-    def _write_lines(self, batch: Batch, tally: Tally) -> None:
-        shown = 0
+    def _counted(self, batch: Batch, chunks: list[int]) -> Tally:
+        """The tally with what the children of these chunks did not live to count."""
+        for number in chunks:
+            known = self.store.chunk(batch.id, number)
+            self.store.count(batch.id, number, known, self.reporter.tally(batch, number))
+        return self.store.tally(batch.id)
+
+    def _write_lines(self, batch: Batch, tally: Tally) -> "Written":
+        shown, written = 0, Written()
         with ExitStack() as stack:
             results = stack.enter_context(self.files.writer(file_key(batch, "results.jsonl"), LINES_TYPE))
             errors = stack.enter_context(self.files.writer(file_key(batch, "errors.jsonl"), LINES_TYPE))
             page = stack.enter_context(self.files.writer(file_key(batch, "gallery.html"), PAGE_TYPE))
             page.write(gallery_start(f"Batch {batch.id}", self._facts(batch, tally)))
-            for told in self._reports(batch):
+            for told in self._reports(batch, written.lost):
                 if "error" in told:
                     errors.write(_line(told["error"]))
+                    written.left += told["error"]["error"]["code"] in LEFT_OVER
                     continue
                 results.write(_line(told["result"]))
                 for picture in told["pictures"]:
@@ -83,12 +107,16 @@ class Collector:
                         page.write(gallery_picture(picture))
                     shown += 1
             page.write(gallery_end())
+        return written
 
-    def _reports(self, batch: Batch) -> Iterator[dict[str, Any]]:
-        """Every row's, in the manifest's order. A chunk whose child was lost is reported on here."""
+    def _reports(self, batch: Batch, lost: list[int]) -> Iterator[dict[str, Any]]:
+        """Every row's, in the manifest's order. A chunk whose child was `lost` is reported on here."""
         for number in range(1, batch.chunks + 1):
             said = self.files.read(chunk_key(batch.id, batch.report_kind, number))
-            yield from read_lines(self.reporter.report(batch, number) if said is None else said)
+            if said is None:
+                lost.append(number)
+                said = self.reporter.report(batch, number)
+            yield from read_lines(said)
 
     def _facts(self, batch: Batch, tally: Tally) -> Any:
         return {

@@ -87,7 +87,7 @@ class Creator:
         return self._started(generation)
 
     def _known(self, generation: Generation, idempotency: Idempotency | None) -> Generation | None:
-        """The one whose id or key is there already. Raises ConflictError where the key's cannot be seen yet."""
+        """The one whose id or key is there already. Raises ConflictError where a key's is not seen yet."""
         if idempotency and (earlier := self._earlier(generation.tenant, idempotency)):
             return earlier
         if known := self.store.get(generation.id):

@@ -68,11 +68,10 @@ class Feeder:
         known = self.generations.get_many([row_id(batch, row) for row in rows])
         mine = [one for one in known.values() if one.origin.row in {row["row"] for row in rows}]
         waiting = [row for row in rows if row_id(batch, row) not in known]
-        look = Look(
-            waiting, mine, len(rows) - len(waiting) - len(mine)
-        )  # the last: their ids are other rows'
+        others = len(rows) - len(waiting) - len(mine)  # their custom ids are those of other rows
+        look = Look(waiting, mine, refused=others)
         if batch.bounds.max_cost_usd is not None:  # what ended rows did not spend is free for others
-            self._count(batch, number, mine)
+            self._count(batch, number, look)
         batch = self._start_some(batch, look)
         counted = self._count(batch, number, look)
         batch = self._stopped_by_failures(batch)

@@ -1,5 +1,6 @@
 """Intake: what comes in without HTTP, as files in the inbox and as events on the bus, becomes generations."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from easel.domain.batch import Bounds, Source
 from easel.domain.generation import Generation, Origin
 from easel.domain.reading import request_of
 from easel.domain.request import GenerationRequest
-from easel.errors import FieldProblem, ImageUnavailableError, InvalidRequestError, RequestError
+from easel.domain.rows import NUMBER
+from easel.errors import ConflictError, FieldProblem, ImageUnavailableError, InvalidRequestError, RequestError
 from easel.ports import DeadLetters, EventBus, Inbox
 from easel.steps.batches import Batcher
 from easel.steps.create import Creator
@@ -65,6 +67,8 @@ class Intake:
             metadata = self.inbox.find(source.key).metadata
             tenant = metadata.get("tenant", self.requests.default_tenant)
             return self.batcher.from_object(tenant, source, bounds_of(metadata), trusted=True).id
+        except ConflictError:  # the same event is being taken by another process: it comes again
+            raise
         except (RequestError, ImageUnavailableError) as error:
             self._refuse(error, None, event)
             return None
@@ -74,6 +78,8 @@ class Intake:
         correlation = detail.get("correlation_id")
         try:
             return self.requests.create(detail, f"event:{event_id}").id
+        except ConflictError:
+            raise
         except RequestError as error:
             self._refuse(error, correlation if isinstance(correlation, str) else None, event)
             return None
@@ -183,4 +189,4 @@ def _typed(fields: Mapping[str, str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    return int(text) if text.isascii() and text.lstrip("-").isdigit() else text
+    return json.loads(text) if NUMBER.fullmatch(text) else text

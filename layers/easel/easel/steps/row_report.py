@@ -18,7 +18,8 @@ from easel.domain.money import Money
 from easel.ports import Files, GenerationStore, ImageStore
 from easel.view import generation_view, money_view
 
-NOT_STARTED = "not_started"
+NOT_STARTED, NOT_ENDED = "not_started", "not_ended"
+LEFT_OVER = frozenset({NOT_STARTED, NOT_ENDED})  # what a resumed batch goes on with
 Problems = Callable[[Mapping[str, Any]], list[dict[str, Any]]]
 LONG_IMAGE = 1024  # characters; a data URL is not copied into pages
 
@@ -32,7 +33,7 @@ def result_line(row: Mapping[str, Any], generation: Generation, view: dict[str, 
 def error_line(row: Mapping[str, Any], generation: Generation, view: dict[str, Any]) -> dict[str, Any]:
     """A row whose generation ended without a picture, or has not ended."""
     error = generation.error
-    told = {"code": error.code, "message": error.message} if error else {"code": "not_ended", "message": ""}
+    told = {"code": error.code, "message": error.message} if error else {"code": NOT_ENDED, "message": ""}
     response = {"status_code": 502, "request_id": generation.id, "body": view}
     return {"id": generation.id, **_row(row), "response": response, "error": told | {"field": None}}
 
@@ -139,10 +140,19 @@ class Reporter:
     generations: GenerationStore
     files: Files
     images: ImageStore
+    catalogue: Catalogue
 
     def rows(self, batch_id: str, number: int) -> list[dict[str, Any]]:
         """The chunk's accepted rows: {"row", "custom_id", "tenant", "request"}."""
         return read_lines(self.files.read(chunk_key(batch_id, "rows", number)))
+
+    def tally(self, batch: Batch, number: int) -> Tally:
+        """What has become of the chunk's rows, by their generations."""
+        rows = self.rows(batch.id, number)
+        known = self.generations.get_many([row_id(batch, row) for row in rows])
+        mine = [one for one in known.values() if one.origin.row in {row["row"] for row in rows}]
+        others = sum(row_id(batch, row) in known for row in rows) - len(mine)
+        return tally_of(mine, self.catalogue).having(started=len(mine), refused=others)
 
     def report(self, batch: Batch, number: int, problems: Problems = nothing_wrong) -> bytes:
         """Lines of {"error"}, or {"result", "pictures"}, in the order of the rows.

@@ -1,0 +1,428 @@
+"""Collect: every row stands in results or errors, once, in the manifest's order; then the batch has ended."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from easel.domain.batch import Batch, BatchStatus, chunk_key
+from easel.domain.generation import Generation, Status
+from easel.errors import NotFoundError, VersionConflictError
+from easel.steps import collect
+from easel.view import generation_view
+from tests.fakes.batch_run import (
+    dropped,
+    end_all,
+    errors,
+    feed_all,
+    generations,
+    look,
+    now,
+    prepare,
+    prepared,
+    report,
+    results,
+    row,
+    rows,
+    run,
+    tally,
+    true_tally,
+)
+from tests.fakes.fuse import CrashError, Fuse
+from tests.fakes.scene import TENANT, Scene
+
+FILES = ("errors.jsonl", "gallery.html", "manifest.json", "results.jsonl")
+
+
+def file(scene: Scene, batch: Batch, name: str) -> str:
+    data = scene.files.read(f"batches/{batch.id}/{name}")
+    assert data is not None
+    return data.decode()
+
+
+def files(scene: Scene, batch: Batch) -> dict[str, bytes | None]:
+    return {name: scene.files.read(f"batches/{batch.id}/{name}") for name in FILES}
+
+
+def pictures(scene: Scene, batch: Batch) -> list[dict[str, Any]]:
+    """The gallery's entries, read as its script reads them."""
+    lines = re.findall(r"^\{\"custom_id.*\}$", file(scene, batch, "gallery.html"), re.MULTILINE)
+    return [json.loads(line) for line in lines]
+
+
+def every_third_fails(generation: Generation) -> Status:
+    return Status.FAILED if (generation.origin.row or 0) % 3 == 0 else Status.SUCCEEDED
+
+
+# ── Results and errors ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_row_that_succeeded_is_a_line_of_openais_batch_output_around_the_generation() -> None:
+    scene = Scene()
+    batch = dropped(scene, row(1, prompt='\u4e2d \u2028 "quoted"\n'))
+    run(scene, batch)
+    (line,) = results(scene, batch)
+    (made,) = generations(scene, batch)
+    assert set(line) == {"id", "custom_id", "row", "response", "error"}
+    assert (line["id"], line["custom_id"], line["row"], line["error"]) == (made.id, "row-1", 1, None)
+    assert (line["response"]["status_code"], line["response"]["request_id"]) == (200, made.id)
+    assert line["response"]["body"] == json.loads(json.dumps(generation_view(made, scene.images.uri)))
+    assert "url" not in line["response"]["body"]["images"][0], "links expire, results stay"
+
+
+def test_row_that_failed_is_an_error_line_with_what_the_generation_says() -> None:
+    scene = Scene()
+    batch = dropped(scene, row(1))
+    run(scene, batch, lambda _: Status.FAILED)
+    (line,) = errors(scene, batch)
+    (made,) = generations(scene, batch)
+    assert set(line) == {"id", "custom_id", "row", "response", "error"}
+    assert (line["id"], line["row"]) == (made.id, 1)
+    assert line["response"]["status_code"] >= 500
+    assert line["response"]["body"]["receipt"]["attempts"] == []
+    assert line["error"] == {"code": "validation", "message": "No.", "field": None}
+
+
+def test_row_that_was_refused_is_an_error_line_that_names_row_and_field() -> None:
+    scene = Scene()
+    batch = dropped(scene, row(1, size="21:9"), b"{", row(3, custom_id="row-1"), row(4, custom_id="row-1"))
+    run(scene, batch)
+    told = [(line["row"], line["custom_id"], line["error"]["field"]) for line in errors(scene, batch)]
+    assert told == [(1, "row-1", "size"), (2, None, "row"), (4, "row-1", "custom_id")]
+    line = errors(scene, batch)[0]
+    assert (line["id"], line["response"], line["error"]["code"]) == (None, None, "invalid_request")
+    assert line["error"]["message"].startswith("size: ")
+    assert "16:9" in str(line["error"]["problems"][0]["allowed"])
+
+
+def test_rows_that_were_not_started_say_why() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(3), max_cost_usd=Decimal("0.1"))
+    run(scene, batch)
+    told = [(line["id"], line["row"], line["error"]["code"]) for line in errors(scene, batch)]
+    assert told == [(None, 2, "not_started"), (None, 3, "not_started")]
+    assert "cost_cap" in errors(scene, batch)[0]["error"]["message"]
+
+
+def test_every_row_stands_once_in_results_or_errors_in_the_manifests_order() -> None:
+    scene = Scene()
+    lines = [row(number, prompt=None if number % 7 == 0 else "p") for number in range(1, 251)]
+    batch = dropped(scene, *lines, row(251, custom_id="row-1"))
+    run(scene, batch, every_third_fails)
+    good = [line["row"] for line in results(scene, batch)]
+    bad = [line["row"] for line in errors(scene, batch)]
+    assert good == sorted(good)
+    assert bad == sorted(bad)
+    assert sorted(good + bad) == list(range(1, 252))
+    assert good == [one for one in range(1, 251) if one % 3 and one % 7]
+
+
+def test_lines_have_all_the_same_keys_so_that_a_table_can_be_made_of_them() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(6), row(7, prompt=None), max_cost_usd=Decimal("0.3"))
+    run(scene, batch, every_third_fails)
+    lines = results(scene, batch) + errors(scene, batch)
+    assert len(lines) == 7
+    assert len({tuple(line) for line in lines}) == 1
+
+
+def test_file_without_a_row_is_a_failed_batch_with_an_error_line_for_the_file() -> None:
+    scene = Scene()
+    batch = dropped(scene)
+    view = run(scene, batch)
+    (line,) = errors(scene, batch)
+    assert (line["row"], line["error"]["field"]) == (0, "file")
+    assert (view["status"], view["rows"]["refused"], view["rows"]["total"]) == ("failed", 1, 1)
+    assert results(scene, batch) == []
+
+
+# ── Gallery and manifest ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_gallery_shows_every_picture_with_what_it_was_made_of() -> None:
+    scene = Scene()
+    batch = dropped(scene, row(1, prompt="</script><b>", metadata={"k": "v"}), row(2), row(3, prompt=None))
+    run(scene, batch)
+    shown = pictures(scene, batch)
+    first = generations(scene, batch)[0]
+    assert [one["custom_id"] for one in shown] == ["row-1", "row-2"]
+    assert shown[0] == {
+        "custom_id": "row-1", "generation": first.id, "prompt": "</script><b>", "negative_prompt": None,
+        "model": "qwen-image-max", "route": "mulerouter/qwen-image-max", "seed": 7, "width": 64, "height": 48,
+        "bytes": 9, "cost": {"amount": "0.075", "currency": "USD"}, "image": f"images/{first.id}/0.png",
+        "request": {
+            "model": "qwen-image-max", "prompt": "</script><b>", "route": ["mulerouter/qwen-image-max"],
+            "metadata": {"k": "v"},
+        },
+    }  # fmt: skip
+    assert first.images[0].key == f"batches/{batch.id}/{shown[0]['image']}", "beside the page"
+    assert file(scene, batch, "gallery.html").lower().startswith("<!doctype html>")
+
+
+def test_gallery_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "PICTURES_MAX", 4)
+    scene = Scene()
+    batch = dropped(scene, *rows(6))
+    run(scene, batch)
+    assert len(pictures(scene, batch)) == 4
+    facts = json.loads(re.findall(r"\{\"batch\":.*\}", file(scene, batch, "gallery.html"))[0])
+    assert (facts["shown"], facts["total"]) == (4, 6)
+    assert len(results(scene, batch)) == 6
+
+
+def test_input_images_that_came_along_are_not_copied_into_the_page() -> None:
+    scene = Scene()
+    edit = {"model": "qwen-image-edit-max", "route": "mulerouter/qwen-image-edit-max"}
+    batch = dropped(scene, row(1, **edit, images=["https://example.com/a.png"]))
+    run(scene, batch)
+    assert pictures(scene, batch)[0]["request"]["images"] == ["https://example.com/a.png"]
+
+
+def test_manifest_tells_totals_and_cost() -> None:
+    scene = Scene()
+    pixel = "pixeldojo/qwen-image-max"
+    lines = [row(1), row(2, route=pixel), row(3), row(4), row(5, prompt=None), row(6, custom_id="row-1")]
+    batch = dropped(scene, *lines, max_cost_usd=Decimal(2), tolerated_failures=9)
+    view = run(scene, batch, every_third_fails)
+    manifest = json.loads(file(scene, batch, "manifest.json"))
+    assert manifest == view
+    assert manifest["rows"] == {
+        "total": 6, "queued": 0, "running": 0, "succeeded": 3, "failed": 1, "refused": 2,
+    }  # fmt: skip
+    assert manifest["images"] == 3
+    assert {one["currency"]: Decimal(one["amount"]) for one in manifest["cost"]} == {
+        "USD": Decimal("0.15"),
+        "credits": Decimal(2),
+    }
+    assert (manifest["status"], manifest["stop_reason"], manifest["estimated_end_at"]) == (
+        "completed",
+        None,
+        None,
+    )
+    assert Decimal(manifest["committed_usd"]) == Decimal("0.25")
+
+
+def test_files_say_what_they_are() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(2))
+    run(scene, batch)
+    types = {name: scene.buckets["images", f"batches/{batch.id}/{name}"].content_type for name in FILES}
+    assert types == {
+        "results.jsonl": "application/jsonl", "errors.jsonl": "application/jsonl",
+        "manifest.json": "application/json", "gallery.html": "text/html; charset=utf-8",
+    }  # fmt: skip
+
+
+# ── The end ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("bounds", "status", "code"),
+    [
+        ({}, "completed", None),
+        ({"max_cost_usd": Decimal("0.1")}, "stopped", "cost_cap"),
+        ({"tolerated_failures": 0}, "stopped", "too_many_failures"),
+    ],
+)
+def test_batch_ends_as_what_stopped_it_and_the_bus_is_told_once(
+    bounds: dict[str, Any], status: str, code: str | None
+) -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(12), **bounds)
+    view = run(scene, batch, every_third_fails)
+    assert view["status"] == status
+    assert (view["stop_reason"] or {}).get("code") == code
+    ended = now(scene, batch)
+    assert (ended.status, ended.announced, ended.ended_at) == (BatchStatus(status), True, scene.clock.now())
+    assert scene.bus.events == [(f"Image Batch {status.capitalize()}", view)]
+
+
+def test_event_tells_numbers_and_places_but_no_prompt_and_no_link() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(2, prompt="PLANTED-PROMPT"))
+    run(scene, batch)
+    ((_, detail),) = scene.bus.events
+    assert detail["id"] == batch.id
+    assert "PLANTED" not in str(detail)
+    assert detail["files"] == {}
+
+
+def test_run_twice_it_says_and_writes_the_same_and_tells_nobody_again() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(12), row(13, prompt=None))
+    first = run(scene, batch, every_third_fails)
+    before = files(scene, batch)
+    assert scene.collector.collect(batch.id) == first
+    assert files(scene, batch) == before
+    assert len(scene.bus.events) == 1
+
+
+@pytest.mark.parametrize("at", range(16))
+def test_whoever_goes_on_after_a_death_ends_the_batch_alike(at: int) -> None:
+    whole, broken = Scene(), Scene()
+    for scene in (whole, broken):
+        batch = dropped(scene, *rows(12), row(13, prompt=None))
+        prepare(scene, batch)
+        feed_all(scene, batch, every_third_fails)
+    view = whole.collector.collect(batch.id)
+    fuse = Fuse(broken, broken.script)
+    fuse.set(at)
+    with pytest.raises(CrashError):
+        broken.collector.collect(batch.id)
+    assert broken.collector.collect(batch.id) == view
+    assert files(broken, batch) == files(whole, batch)
+    assert now(broken, batch) == now(whole, batch)
+    assert {name for name, _ in broken.bus.events} == {"Image Batch Completed"}
+
+
+def test_all_files_lie_there_before_the_batch_says_that_it_has_ended() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(2))
+    feed_all(scene, batch)
+    save = scene.batches.save
+
+    def watched(batch: Batch) -> None:
+        if batch.over:
+            assert None not in files(scene, batch).values()
+        else:
+            assert set(files(scene, batch).values()) == {None}
+        save(batch)
+
+    scene.batches.save = watched  # type: ignore[method-assign]
+    scene.collector.collect(batch.id)
+    assert now(scene, batch).over
+
+
+def test_resumed_batch_writes_its_results_anew_and_tells_its_new_end() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(5), max_cost_usd=Decimal("0.2"))
+    run(scene, batch)
+    assert (len(results(scene, batch)), len(errors(scene, batch))) == (2, 3)
+    scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": None})
+    run(scene, batch)
+    assert [line["row"] for line in results(scene, batch)] == [1, 2, 3, 4, 5]
+    assert errors(scene, batch) == []
+    assert [name for name, _ in scene.bus.events] == ["Image Batch Stopped", "Image Batch Completed"]
+
+
+def test_resume_between_the_end_and_its_telling_does_not_silence_the_next_end() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(5), max_cost_usd=Decimal("0.2"))
+    publish = scene.bus.publish
+
+    def resume_meanwhile(*told: Any) -> None:
+        scene.bus.publish = publish  # type: ignore[method-assign]
+        publish(*told)
+        scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": None})
+
+    scene.bus.publish = resume_meanwhile  # type: ignore[assignment, method-assign]
+    run(scene, batch)
+    assert not now(scene, batch).announced
+    run(scene, batch)
+    assert [name for name, _ in scene.bus.events] == ["Image Batch Stopped", "Image Batch Completed"]
+
+
+# ── What was lost on the way ──────────────────────────────────────────────────────────────────────────
+
+
+def test_report_that_is_lost_is_made_up_for() -> None:
+    whole, broken = Scene(), Scene()
+    for scene in (whole, broken):
+        batch = prepared(scene, *rows(150), row(151, custom_id="row-1"), row(152, prompt=None))
+        feed_all(scene, batch, every_third_fails)
+    del broken.buckets["images", chunk_key(batch.id, now(broken, batch).report_kind, 2)]
+    assert broken.collector.collect(batch.id) == whole.collector.collect(batch.id)
+    assert files(broken, batch) == files(whole, batch)
+
+
+def test_rows_that_ended_after_their_child_was_lost_are_counted_too() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15))
+    look(scene, batch)
+    end_all(scene, batch)
+    look(scene, batch)
+    end_all(scene, batch)  # and nobody looks again
+    assert tally(scene, batch).succeeded == 10
+    view = scene.collector.collect(batch.id)
+    assert (view["status"], view["rows"]["succeeded"], view["images"]) == ("completed", 15, 15)
+    assert tally(scene, batch) == true_tally(scene, batch).having(started=15)
+    facts = json.loads(re.findall(r"\{\"batch\":.*\}", file(scene, batch, "gallery.html"))[0])
+    assert (facts["succeeded"], facts["total"]) == (15, 15)
+
+
+def test_rows_whose_child_was_lost_are_left_over_and_a_resume_goes_on_with_them() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(130))
+    while not look(scene, batch, 1):
+        end_all(scene, batch)
+    look(scene, batch, 2)  # and never again
+    view = scene.collector.collect(batch.id)
+    assert (view["status"], view["stop_reason"]["code"]) == ("stopped", "interrupted")
+    assert [line["error"]["code"] for line in errors(scene, batch)] == ["not_ended"] * 10 + [
+        "not_started"
+    ] * 20
+    before = set(scene.store.records)
+    scene.batcher.resume(TENANT, batch.id, {})
+    assert run(scene, batch)["status"] == "completed"
+    assert len(results(scene, batch)) == len(scene.store.records) == 130
+    assert before < set(scene.store.records)
+
+
+def test_step_that_failed_ends_the_batch_as_failed_with_what_there_is() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(12))
+    look(scene, batch)
+    view = scene.collector.collect(batch.id, "States.Timeout")
+    assert (view["status"], view["stop_reason"]["code"]) == ("failed", "internal")
+    told = [(line["row"], line["error"]["code"]) for line in errors(scene, batch)]
+    assert told == [*((one, "not_ended") for one in range(1, 11)), (11, "not_started"), (12, "not_started")]
+    assert "States.Timeout" not in str(view)
+
+
+def test_step_that_failed_after_a_stop_leaves_the_first_reason() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(2))
+    scene.batcher.cancel(TENANT, batch.id)
+    assert scene.collector.collect(batch.id, "States.Timeout")["status"] == "canceled"
+
+
+def test_batch_that_is_moved_meanwhile_is_collected_again_by_the_workflow() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(2))
+    feed_all(scene, batch)
+    save = scene.batches.save
+
+    def race(batch: Batch) -> None:
+        scene.batches.save = save  # type: ignore[method-assign]
+        scene.batcher.cancel(TENANT, batch.id)
+        save(batch)
+
+    scene.batches.save = race  # type: ignore[method-assign]
+    with pytest.raises(VersionConflictError):
+        scene.collector.collect(batch.id)
+    assert scene.collector.collect(batch.id)["status"] == "canceled"
+    assert tally(scene, batch).succeeded == len(results(scene, batch)) == 2
+
+
+def test_reports_of_an_execution_that_died_are_true_for_the_next() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1), row(2, route="pixeldojo/qwen-image-max"))
+    del scene.keys.keys["pixeldojo"]
+    feed_all(scene, batch)
+    told = report(scene, batch)
+    scene.batches.save(now(scene, batch).collecting(scene.clock.now()))
+    scene.batch_workflow.stop_all()
+    scene.clock.sleep(61)
+    scene.reconciler.sweep()
+    assert now(scene, batch).carrier == 1
+    assert prepare(scene, batch)["next"] == "collect"
+    assert scene.collector.collect(batch.id)["status"] == "completed"
+    assert errors(scene, batch) == [told[1]["error"]]
+    assert errors(scene, batch)[0]["error"]["field"] == "route"
+
+
+def test_batch_that_does_not_exist_is_not_found() -> None:
+    with pytest.raises(NotFoundError):
+        Scene().collector.collect("bat_01ARYZ6S410000000000000000")
