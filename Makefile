@@ -18,7 +18,7 @@ run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: st
 
 # Two at a time: the local stack's tests wait a good deal, and the machine is used meanwhile.
 test: setup ## Run every test, the linters' included (ARGS="tests/unit -k money")
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadgroup)
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadscope)
 
 soak: setup ## 500 generations while the vendors misbehave, held against the vendors' own books (ARGS="--count 100")
 	@$(PYTHON) -m tests.integration.soak $(ARGS)

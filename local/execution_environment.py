@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import queue
+import select
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ LEASH = Path(__file__).with_name("leash.py")
 # AWS allows 10 s; here several start at once on few cores.
 INIT_TIMEOUT_SECONDS = 60.0
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024  # AWS's limit of a synchronous answer
+LOG_SECONDS_MAX = 0.5  # for the log to catch up with an answer
 LOG_LINES_KEPT = 200
 
 
@@ -153,8 +155,19 @@ class ExecutionEnvironment:
             answer = error_answer(
                 "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {limit:.2f} seconds"
             )
+        self._let_log_catch_up()
         self.idle_since = time.monotonic()
         return Answer(answer.payload, answer.is_error, "\n".join(self._log))
+
+    def _let_log_catch_up(self) -> None:
+        """What the function wrote before its answer lies in the pipe; who reads it may be a moment behind."""
+        assert self._process.stdout is not None
+        ends = time.monotonic() + LOG_SECONDS_MAX
+        try:
+            while time.monotonic() < ends and select.select([self._process.stdout], [], [], 0)[0]:
+                time.sleep(0.001)
+        except (OSError, ValueError):
+            return  # the process has ended, and its pipe is closed: all of it was read
 
     def stop(self) -> None:
         """End the process and its server at once; harmless when repeated."""

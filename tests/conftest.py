@@ -1,13 +1,16 @@
 """Which tests run beside which, where they run two at a time."""
 
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Those that start a stack of their own, the longest first; all others of the stack share one.
 OWN_STACKS = ("test_restart", "test_batches", "test_soak", "test_kills", "test_burst")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long ones first, and tests that share a stack in one process."""
+    """Long ones first."""
 
     def place(item: pytest.Item) -> int:
         module = item.path.stem
@@ -16,7 +19,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return len(OWN_STACKS) + ("integration" not in item.path.parts)
 
     items.sort(key=place)
-    for item in items:
-        if "integration" in item.path.parts:
-            own = item.path.stem in OWN_STACKS
-            item.add_marker(pytest.mark.xdist_group(item.path.stem if own else "the stack"))
+
+
+class OneStackEach(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests stay in one process, and so do all those that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = nodeid.partition("::")[0]
+        module = file.rpartition("/")[2].removesuffix(".py")
+        return "the stack" if "integration/" in file and module not in OWN_STACKS else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStackEach:
+    """How the tests are shared out."""
+    return OneStackEach(config, log)

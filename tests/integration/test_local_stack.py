@@ -202,7 +202,8 @@ def test_the_aws_endpoint_shows_table_buckets_and_execution_history(run: Run) ->
     expiry = aws.client("dynamodb").describe_time_to_live(TableName=tables[0])["TimeToLiveDescription"]
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
     workflow = aws.client("stepfunctions")
-    [machine] = workflow.list_state_machines()["stateMachines"]
+    machines = workflow.list_state_machines()["stateMachines"]
+    [machine] = [one for one in machines if one["name"].startswith("easel-generate")]
     [execution] = workflow.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
     events = workflow.get_execution_history(executionArn=execution["executionArn"])["events"]
     assert len(tables) == 1
