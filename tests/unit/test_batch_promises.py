@@ -125,6 +125,13 @@ class BatchPromises(RuleBasedStateMachine):
         """Aborted, with all its children."""
         self.stop(data.draw(st.sampled_from(self.live())))
 
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def child_dies(self, data: Any) -> None:
+        """For good: the map tolerates it."""
+        left = self.children[data.draw(st.sampled_from(self.running()))]
+        left.remove(data.draw(st.sampled_from(left)))
+
     @rule()
     def file_is_told_again(self) -> None:
         assert dropped(self.scene, *self.lines).id == self.batch_id
@@ -148,6 +155,10 @@ class BatchPromises(RuleBasedStateMachine):
         for execution in self.scene.batch_workflow.running:
             self.steps.setdefault(execution, "prepare")
         return sorted(one for one in self.scene.batch_workflow.running if self.steps[one] != "over")
+
+    def running(self) -> list[Execution]:
+        """Those of which children run."""
+        return [one for one in self.live() if self.steps[one] == "run" and self.children[one]]
 
     def stop(self, execution: Execution) -> None:
         self.scene.batch_workflow.running.discard(execution)

@@ -370,6 +370,18 @@ def test_rows_whose_child_was_lost_are_left_over_and_a_resume_goes_on_with_them(
     assert before < set(scene.store.records)
 
 
+def test_what_was_said_of_rows_before_a_resume_is_not_said_again() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(12), max_cost_usd=Decimal("0.2"))
+    run(scene, batch)
+    scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": None})
+    prepare(scene, batch)
+    look(scene, batch)
+    end_all(scene, batch)  # and nobody looks again
+    assert scene.collector.collect(batch.id)["status"] == "completed"
+    assert len(results(scene, batch)) == 12
+
+
 def test_step_that_failed_ends_the_batch_as_failed_with_what_there_is() -> None:
     scene = Scene()
     batch = prepared(scene, *rows(12))

@@ -203,6 +203,8 @@ def test_chunk_without_a_good_row_is_done_at_once() -> None:
 def test_custom_id_that_comes_twice_in_a_chunk_is_bought_once_and_told_once() -> None:
     scene = Scene()
     batch = prepared(scene, row(1), row(2, custom_id="row-1"), row(3))
+    look(scene, batch)
+    assert (tally(scene, batch).started, tally(scene, batch).refused) == (2, 1)
     feed_all(scene, batch)
     assert [one.origin.row for one in generations(scene, batch)] == [1, 3]
     told = report(scene, batch)
@@ -238,9 +240,10 @@ def test_row_that_repeats_a_refused_rows_custom_id_is_bought() -> None:
 
 def test_rows_without_a_custom_id_are_each_their_own_even_if_alike() -> None:
     scene = Scene()
-    batch = prepared(scene, *[row(1, custom_id=None)] * 3, row(4, custom_id="number 1"))
+    named = [row(number, custom_id=text) for number, text in ((4, "number 1"), (5, "2"), (6, "id 3"))]
+    batch = prepared(scene, *[row(1, custom_id=None)] * 3, *named)
     feed_all(scene, batch)
-    assert len(generations(scene, batch)) == 4
+    assert len(generations(scene, batch)) == 6
 
 
 def test_same_custom_ids_in_two_batches_do_not_meet() -> None:
