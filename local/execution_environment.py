@@ -28,6 +28,7 @@ LEASH = Path(__file__).with_name("leash.py")
 INIT_TIMEOUT_SECONDS = 60.0
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024  # AWS's limit of a synchronous answer
 LOG_SECONDS_MAX = 0.5  # for the log to catch up with an answer
+READ_BYTES = 64 * 1024
 LOG_LINES_KEPT = 200
 
 
@@ -73,6 +74,7 @@ class ExecutionEnvironment:
         self.spec = spec
         self.idle_since = time.monotonic()
         self._sink = sink
+        self._log_lock = threading.Lock()
         self._log: collections.deque[str] = collections.deque(maxlen=LOG_LINES_KEPT)
         self._work: queue.SimpleQueue[tuple[str, bytes, float] | None] = queue.SimpleQueue()
         self._stopped = False
@@ -163,11 +165,14 @@ class ExecutionEnvironment:
         """What the function wrote before its answer lies in the pipe; who reads it may be a moment behind."""
         assert self._process.stdout is not None
         ends = time.monotonic() + LOG_SECONDS_MAX
-        try:
-            while time.monotonic() < ends and select.select([self._process.stdout], [], [], 0)[0]:
-                time.sleep(0.001)
-        except (OSError, ValueError):
-            return  # the process has ended, and its pipe is closed: all of it was read
+        while time.monotonic() < ends:
+            with self._log_lock:
+                try:
+                    if not select.select([self._process.stdout], [], [], 0)[0]:
+                        return
+                except (OSError, ValueError):
+                    return  # the process has ended, and its pipe is closed: all of it was read
+            time.sleep(0.001)
 
     def stop(self) -> None:
         """End the process and its server at once; harmless when repeated."""
@@ -205,10 +210,16 @@ class ExecutionEnvironment:
 
     def _follow_output(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            text = line.decode(errors="replace").rstrip()
-            self._log.append(text)
-            self._sink(text)
+        pipe, data, rest = self._process.stdout.fileno(), b"\n", b""
+        while data:
+            select.select([pipe], [], [])
+            with self._log_lock:  # what is no longer in the pipe is in the log
+                data = os.read(pipe, READ_BYTES)
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines if data else filter(None, [rest]):
+                    text = line.decode(errors="replace").rstrip()
+                    self._log.append(text)
+                    self._sink(text)
         self._process.wait()
         self._report_exit()
         self._work.put(None)

@@ -1,4 +1,4 @@
-"""The event bus and the state machine, as AWS's clients are called."""
+"""The event bus, the dead letters and the state machine, as AWS's clients are called."""
 
 import json
 from typing import Any
@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from easel.aws.clients import CONFIG
-from easel.aws.events import EventBridgeBus, EventNotTakenError
-from easel.aws.workflow import StepFunctionsWorkflow
+from easel.aws.events import EventBridgeBus, EventNotTakenError, SqsDeadLetters
+from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
+from easel.errors import SettingsError
 
 
 class Bus:
@@ -44,6 +45,25 @@ def test_detail_takes_no_more_bytes_than_its_text() -> None:
 def test_event_that_the_bus_did_not_take_is_an_error_although_the_call_succeeded() -> None:
     with pytest.raises(EventNotTakenError, match="ThrottlingException"):
         EventBridgeBus(Bus(failed=1), "b").publish("t", {})
+
+
+class Queue:
+    """A client of SQS."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, str]] = []
+
+    def send_message(self, **asked: str) -> None:
+        self.sent.append(asked)
+
+
+def test_dead_letter_is_one_message_of_json_in_its_queue() -> None:
+    queue, letter = Queue(), {"reason": {"code": "invalid_request"}, "event": {"p": "\u4e2d"}}
+    SqsDeadLetters(queue, "https://queue").put(letter)
+    (sent,) = queue.sent
+    assert set(sent) == {"QueueUrl", "MessageBody"}
+    assert sent["QueueUrl"] == "https://queue"
+    assert json.loads(sent["MessageBody"]) == letter
 
 
 class Machine:
@@ -115,6 +135,24 @@ def test_execution_that_does_not_exist_is_told_apart_from_one_that_ended() -> No
     machine = Machine("ExecutionDoesNotExist")
     assert StepFunctionsWorkflow(machine, MACHINE).is_carried("gen_1", 2) is None
     assert machine.described == [f"{EXECUTION}:gen_1-2"]
+
+
+CALLERS = "arn:aws:states:eu-west-1:123456789012:execution:easel-generate-dev:a-name-of-the-callers"
+
+
+def test_generation_that_a_callers_execution_carries_is_asked_for_by_that_ones_arn() -> None:
+    machine = Machine()
+    workflow = StepFunctionsWorkflow(machine, MACHINE)
+    assert workflow.is_carried("gen_1", 0, CALLERS) is True
+    assert workflow.is_carried("gen_1", 1, CALLERS) is True
+    assert machine.described == [CALLERS, f"{EXECUTION}:gen_1-1"], "the second one is ours"
+
+
+def test_where_callers_carry_their_generations_none_is_started_or_asked_for() -> None:
+    with pytest.raises(SettingsError):
+        NoWorkflow().start("gen_1")
+    with pytest.raises(SettingsError):
+        NoWorkflow().is_carried("gen_1", 0)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easel.domain.ids import is_generation_id, new_generation_id
+from easel.domain.ids import (
+    batch_id_of,
+    is_batch_id,
+    is_generation_id,
+    new_generation_id,
+    row_generation_id,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -47,3 +53,35 @@ def test_id_carries_its_time_as_the_ulid_specification_says() -> None:
 )
 def test_anything_else_is_no_id(text: str) -> None:
     assert not is_generation_id(text)
+
+
+def test_rows_id_is_the_same_whoever_asks_and_its_own() -> None:
+    batch_id = batch_id_of("t", "bucket", "key", "etag")
+    made = row_generation_id(NOW, batch_id, "id a")
+    assert made == row_generation_id(NOW, batch_id, "id a")
+    assert is_generation_id(made)
+    others = [row_generation_id(NOW, batch_id, "id b"), row_generation_id(NOW, batch_id_of("t", "x"), "id a")]
+    assert len({made, *others}) == 3
+    assert made[4:14] == new_generation_id(NOW)[4:14], "it sorts by the time of its batch"
+
+
+def test_ids_of_many_rows_do_not_meet() -> None:
+    batch_id = batch_id_of("t", "x")
+    assert len({row_generation_id(NOW, batch_id, f"number {row}") for row in range(20_000)}) == 20_000
+
+
+def test_batchs_id_is_the_same_for_the_same_source_and_its_own() -> None:
+    sources = [
+        ("t", "b", "k", "e"), ("t2", "b", "k", "e"), ("t", "b", "k", "e2"), ("t", "bk", "", "e"), ("t", "b"),
+    ]  # fmt: skip
+    ids = [batch_id_of(*source) for source in sources]
+    assert ids == [batch_id_of(*source) for source in sources]
+    assert len(set(ids)) == len(sources)
+    assert all(is_batch_id(one) for one in ids)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "bat_", "gen_" + "0" * 26, "bat_" + "8" * 26, "bat_" + "0" * 27, "bat_" + "I" * 26]
+)
+def test_what_has_another_form_is_no_batchs_id(text: str) -> None:
+    assert not is_batch_id(text)
