@@ -66,7 +66,8 @@ class Feeder:
         batch = self._stopped_by_failures(load_batch(self.batches, batch_id))
         rows = self.reporter.rows(batch_id, number)
         known = self.generations.get_many([row_id(batch, row) for row in rows])
-        mine = [one for one in known.values() if one.origin.row in {row["row"] for row in rows}]
+        numbers = {row["row"] for row in rows}
+        mine = [one for one in known.values() if one.origin.row in numbers]
         waiting = [row for row in rows if row_id(batch, row) not in known]
         others = len(rows) - len(waiting) - len(mine)  # their custom ids are those of other rows
         look = Look(waiting, mine, refused=others)
