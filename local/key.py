@@ -7,12 +7,15 @@ import os
 import re
 import secrets
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from easel.aws.keys import put_api_key
+from easel.aws.keys import VISIBLE_CHARACTERS, put_api_key
+from easel.domain.ids import new_key_id
+from easel.domain.tenancy import ApiKey
 from local.aws_endpoint import AwsEndpoint
 from local.build import REPOSITORY
 from local.deploy import stack_outputs
@@ -42,10 +45,16 @@ def make_key(tenant: str, aws_stack: str) -> str:
     cloudformation, dynamodb, place = _clients(aws_stack)
     try:
         table = stack_outputs(cloudformation, aws_stack or STACK)["TableName"]
-        put_api_key(dynamodb, table, key, tenant)
+        put_api_key(dynamodb, table, key, new_key(tenant, key))
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"{place} does not take the key: {error}") from error
     return key
+
+
+def new_key(tenant: str, secret: str) -> ApiKey:
+    """What is recorded of a new key without limits."""
+    now = datetime.now(UTC)
+    return ApiKey(id=new_key_id(now), tenant=tenant, prefix=secret[:VISIBLE_CHARACTERS], created_at=now)
 
 
 def _clients(aws_stack: str) -> tuple[Any, Any, str]:

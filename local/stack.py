@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from easel.aws.keys import put_api_key
+from easel.aws.keys import VISIBLE_CHARACTERS, put_api_key
+from easel.domain.tenancy import ApiKey
 from local.aws_endpoint import REGION, AwsEndpoint
 from local.build import REPOSITORY, build
 from local.deploy import deploy
@@ -26,6 +27,7 @@ from local.settings import Settings, keep_api_key
 STACK = "easel"
 STAGE = "local"
 DEFAULT_TENANT = "default"
+DEFAULT_KEY_ID = "key_local"  # of the key in the data folder or in EASEL_API_KEY
 NEEDED_MEGABYTES = 300  # the packages, unpacked and zipped, and some images
 START_TIMEOUT_SECONDS = 60.0
 
@@ -94,7 +96,8 @@ class LocalStack:
         with self._step("template deployed"):
             self.outputs = deploy(self.aws, built, STACK, self._parameters(), GAPS)
             self._put_vendor_keys()
-            put_api_key(self.aws.client("dynamodb"), self.outputs["TableName"], self.api_key, DEFAULT_TENANT)
+            key = ApiKey(id=DEFAULT_KEY_ID, tenant=DEFAULT_TENANT, prefix=self.api_key[:VISIBLE_CHARACTERS])
+            put_api_key(self.aws.client("dynamodb"), self.outputs["TableName"], self.api_key, key)
         with self._step("API answers"):
             self._open_gateway(port, aws_port)
 

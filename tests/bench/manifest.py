@@ -97,7 +97,7 @@ def run(rows: int, form: str) -> dict[str, Any]:
     preparer = Preparer(
         cast(BatchStore, store),
         files,
-        lambda request: choose(request, CATALOGUE, names),
+        lambda _caller, request: choose(request, CATALOGUE, names),
         CATALOGUE,
         {},
         SystemClock(),

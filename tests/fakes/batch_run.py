@@ -8,6 +8,7 @@ from typing import Any
 from easel.domain.batch import Batch, Bounds, Tally, chunk_key
 from easel.domain.capabilities import ParameterReport
 from easel.domain.generation import Generation, GenerationError, Image, ResultRef, Slot, Status
+from easel.domain.tenancy import Caller
 from easel.steps.row_report import read_lines, tally_of
 from tests.fakes.scene import TENANT, Scene
 
@@ -42,7 +43,7 @@ def dropped(
 ) -> Batch:
     """The batch of a file in the inbox."""
     source = scene.inbox.drop(key, jsonl(*lines) if data is None else data)
-    return scene.batcher.from_object(TENANT, source, Bounds(**bounds), trusted=trusted)
+    return scene.batcher.from_object(Caller(tenant=TENANT), source, Bounds(**bounds), trusted=trusted)
 
 
 def prepared(scene: Scene, *lines: Any, **more: Any) -> Batch:

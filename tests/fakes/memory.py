@@ -13,6 +13,7 @@ from easel.domain.batch import Batch
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.domain.generation import Generation, Image
 from easel.domain.ids import is_generation_id
+from easel.domain.tenancy import ApiKey, Tenant
 from easel.errors import (
     AlreadyExistsError,
     FieldProblem,
@@ -316,12 +317,40 @@ class ScriptedTransport:
 
 
 class KnownKeys:
-    """The port `ApiKeys`, with the tenant of each key."""
+    """The port `ApiKeys`, with the tenant of each key; `known` is what else is known of all of them."""
 
     def __init__(self, tenants: Mapping[str, str]) -> None:
         self.tenants = dict(tenants)
         self.asked: list[str] = []
+        self.known: dict[str, Any] = {}
 
-    def tenant_of(self, key: str) -> str | None:
-        self.asked.append(key)
-        return self.tenants.get(key)
+    def find(self, secret: str) -> ApiKey | None:
+        self.asked.append(secret)
+        tenant = self.tenants.get(secret)
+        return ApiKey(id="key_1", tenant=tenant, prefix=secret[:12], **self.known) if tenant else None
+
+
+class SetTenants:
+    """The port `Tenants`, with what was set."""
+
+    def __init__(self) -> None:
+        self.set: dict[str, Tenant] = {}
+
+    def get(self, tenant: str) -> Tenant:
+        return self.set.get(tenant, Tenant(id=tenant))
+
+
+class MemoryQuotas:
+    """The port `Quotas`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.counts: dict[tuple[str, datetime], int] = {}
+
+    def count(self, owner: str, minute: datetime, allowed: int) -> int | None:
+        with self.lock:
+            made = self.counts.get((owner, minute), 0)
+            if made >= allowed:
+                return None
+            self.counts[owner, minute] = made + 1
+            return allowed - made - 1

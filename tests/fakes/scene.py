@@ -9,6 +9,7 @@ from easel.catalogue import CATALOGUE, Catalogue
 from easel.domain.generation import Attempt, Generation
 from easel.domain.limits import RouteLimits
 from easel.domain.request import GenerationRequest
+from easel.domain.tenancy import Caller
 from easel.ports import Transport, Workflow
 from easel.routing import Choice, choose
 from easel.steps.announce import Announcer
@@ -17,6 +18,7 @@ from easel.steps.cancel import Canceler
 from easel.steps.collect import Collector
 from easel.steps.create import Creator
 from easel.steps.feed import Feeder
+from easel.steps.inputs import InputImages
 from easel.steps.intake import Intake, Manifests, Requests
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
@@ -34,8 +36,10 @@ from tests.fakes.memory import (
     Keys,
     MemoryGenerations,
     MemoryImages,
+    MemoryQuotas,
     MemoryRouteStates,
     ScriptedTransport,
+    SetTenants,
     Started,
     Told,
 )
@@ -70,6 +74,7 @@ class Scene:
         self.batches = MemoryBatches()
         self.store = MemoryGenerations(self.clock.now, self.batches)
         self.images = MemoryImages()
+        self.tenants, self.quotas = SetTenants(), MemoryQuotas()
         self.workflow = Started()
         self.bus = Told()
         self.keys = Keys(*catalogue.endpoints)
@@ -94,8 +99,8 @@ class Scene:
         self.reconciler = Reconciler(self.store, self.workflow, self.settler, carers, self.clock)
 
     def _creator(self, workflow: Workflow, inbox: MemoryInbox | None) -> Creator:
-        parts = (self.store, self.images, workflow, self.keys, self.catalogue, self.clock)
-        return Creator(*parts, inbox=inbox)
+        inputs = InputImages(self.images, inbox)
+        return Creator(self.store, inputs, workflow, self.keys, self.catalogue, self.clock)
 
     def _add_batches(self, limits: Mapping[str, RouteLimits], at_once: int) -> None:
         self.batch_workflow = Started()
@@ -117,14 +122,14 @@ class Scene:
         self.requests_of_workflows = Requests(self._creator(NoWorkflow(), self.inbox), TENANT)
         self.manifests = Manifests(self.inbox, TENANT)
 
-    def choices(self, request: GenerationRequest) -> tuple[Choice, ...]:
+    def choices(self, caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
         """The routes that can serve a request."""
-        return choose(request, self.catalogue, self.keys.get())
+        return choose(request, self.catalogue, self.keys.get(), key=caller.key)
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:
         """A generation on MuleRouter's asynchronous route, unless the fields say otherwise."""
         given = {"model": "qwen-image-max", "prompt": "a lighthouse", "route": "mulerouter/qwen-image-max"}
-        return self.creator.create(TENANT, GenerationRequest(**(given | fields)), key)
+        return self.creator.create(Caller(tenant=TENANT), GenerationRequest(**(given | fields)), key)
 
     def now(self, generation: Generation) -> Generation:
         """The generation as it is stored now."""

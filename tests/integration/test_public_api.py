@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from easel.aws.keys import put_api_key
+from easel.domain.tenancy import ApiKey
 from local.stack import LocalStack
 from tests.integration.easel_caller import EaselCaller, sandbox_tasks
 
@@ -19,7 +20,8 @@ GOOD = {"model": "qwen-image-max", "prompt": "an owl reading by candlelight", "s
 @pytest.fixture(scope="module")
 def other(stack: LocalStack) -> EaselCaller:
     """A caller of another tenant."""
-    put_api_key(stack.aws.client("dynamodb"), stack.outputs["TableName"], "ezl_other", "other")
+    key = ApiKey(id="key_other", tenant="other", prefix="ezl_other")
+    put_api_key(stack.aws.client("dynamodb"), stack.outputs["TableName"], "ezl_other", key)
     return EaselCaller(stack.url, "ezl_other")
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from easel.domain.generation import Status
 from easel.domain.ids import batch_id_of
+from easel.domain.tenancy import ApiKey
 from easel.doors.native import native_api
 from easel.events_in import ReconcileInput, StepInput
 from easel.runtime import logger
@@ -33,8 +34,9 @@ BATCH_ID = batch_id_of("default", "x")
 class OneKey:
     """The port `ApiKeys` with the key of the samples."""
 
-    def tenant_of(self, key: str) -> str | None:
-        return "default" if key == "ezl_your-key" else None
+    def find(self, secret: str) -> ApiKey | None:
+        known = secret == "ezl_your-key"
+        return ApiKey(id="key_1", tenant="default", prefix=secret[:12]) if known else None
 
 
 @pytest.fixture

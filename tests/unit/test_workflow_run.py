@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from easel.domain.tenancy import Caller
 from easel.errors import AnswerLostError, NotSentError, VersionConflictError
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
@@ -181,7 +182,7 @@ def test_end_that_cannot_be_told_is_tried_again_and_then_said_to_be_so(machine: 
     run = machine(scene, Settle=[ConnectionError("away")] * 3)
     assert run.run(made).error == "Easel.Failed"
     assert run.functions.called.count("Settle") == 4
-    other = scene.creator.create("t", made.request)
+    other = scene.creator.create(Caller(tenant="t"), made.request)
     scene.script.answers.append(mule_error(400))
     run = machine(scene, Settle=[ConnectionError("away")] * 100)
     ended = run.run(other)

@@ -10,7 +10,10 @@
     │   ├── PayloadTooLargeError     413
     │   ├── UnsupportedMediaError    415
     │   ├── InvalidRequestError      422, names the fields
-    │   └── IdempotencyMismatchError 422
+    │   ├── IdempotencyMismatchError 422
+    │   ├── BudgetReachedError       402, names the limit and whose it is
+    │   ├── LimitReachedError        429, likewise
+    │   └── InternalError            500, the fault is ours
     ├── VendorError                  a vendor did not take the job; the workflow repeats the step
     │   ├── VendorTransientError
     │   └── VendorRateLimitedError
@@ -48,6 +51,16 @@ class FieldProblem:
     allowed: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class ReachedLimit:
+    """A limit of ours that a caller has reached: which, whose, how much it allows, when to come again."""
+
+    name: str
+    owner: str
+    allowed: str
+    retry_after_seconds: int
+
+
 class RequestError(EaselError):
     """The caller's request cannot be served. `status` is HTTP's, `code` is stable for programs."""
 
@@ -55,10 +68,13 @@ class RequestError(EaselError):
     code = "request_error"
     title = "The request cannot be served"
 
-    def __init__(self, detail: str, problems: Sequence[FieldProblem] = ()) -> None:
+    def __init__(
+        self, detail: str, problems: Sequence[FieldProblem] = (), reached: ReachedLimit | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.problems = tuple(problems)
+        self.reached = reached
 
 
 class MalformedRequestError(RequestError):
@@ -113,6 +129,24 @@ class IdempotencyMismatchError(RequestError):
     """The idempotency key was used before, with another body."""
 
     status, code, title = 422, "idempotency_mismatch", "Idempotency key reused with another body"
+
+
+class BudgetReachedError(RequestError):
+    """What the generation may cost does not fit into a budget any more."""
+
+    status, code, title = 402, "budget_reached", "A budget is used up"
+
+
+class LimitReachedError(RequestError):
+    """The caller's key or tenant may not ask for more right now."""
+
+    status, code, title = 429, "limit_reached", "A limit is reached"
+
+
+class InternalError(RequestError):
+    """The fault is ours; what failed is in the log."""
+
+    status, code, title = 500, "internal", "Easel failed"
 
 
 class VendorError(EaselError):

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 from easel.domain.batch import Batch, Source, Tally
 from easel.domain.failover import RouteState
 from easel.domain.generation import Generation, Image
+from easel.domain.tenancy import ApiKey, Tenant
 from easel.wire import HttpResponse
 
 
@@ -265,8 +266,22 @@ class VendorKeys(Protocol):
 class ApiKeys(Protocol):
     """Who a caller is."""
 
-    def tenant_of(self, key: str) -> str | None:
-        """The tenant of an API key; None for an unknown key."""
+    def find(self, secret: str) -> ApiKey | None:
+        """What is known of the key with this secret; None for an unknown or expired one."""
+
+
+class Tenants(Protocol):
+    """What holds for tenants."""
+
+    def get(self, tenant: str) -> Tenant:
+        """What was set for a tenant; one that nothing was set for has no limits. A moment old at most."""
+
+
+class Quotas(Protocol):
+    """How many requests an owner of a limit has made in a minute."""
+
+    def count(self, owner: str, minute: datetime, allowed: int) -> int | None:
+        """One more request in the minute that begins then: how many are left. None where none was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from enum import StrEnum
 from easel.catalogue import Catalogue, Route
 from easel.domain.capabilities import Fit, fit
 from easel.domain.request import GenerationRequest
-from easel.errors import FieldProblem, InvalidRequestError
+from easel.domain.tenancy import ApiKey
+from easel.errors import FieldProblem, ForbiddenError, InvalidRequestError
 
 
 class Policy(StrEnum):
@@ -49,19 +50,23 @@ def choose(
     catalogue: Catalogue,
     configured: Collection[str],
     policy: Policy = Policy.BALANCED,
+    *,
+    key: ApiKey | None = None,
+    prefer: Sequence[str] = (),
 ) -> tuple[Choice, ...]:
-    """The routes that can serve the request, best first: the caller's own order, else fewest losses, then
-    the policy's order.
+    """The routes that can serve the request, best first: the caller's own order, else those of the endpoints
+    that a front door prefers, then fewest losses, then the policy's order.
 
     `configured` names the endpoints that the deployment has a key for. Raises InvalidRequestError,
     naming field, limit and what is allowed, where no route is left, or where a route that the caller
-    named cannot do what is asked.
+    named cannot do what is asked; ForbiddenError where the API key does not allow the model or any route.
     """
     if request.model not in catalogue.models:
         problem = FieldProblem("model", "is not a model of the catalogue", allowed=catalogue.models)
         raise InvalidRequestError(f"There is no model {request.model!r}.", [problem])
     named = request.route is not None
     candidates = _named(request, catalogue) if named else _serving(request, catalogue)
+    candidates = _allowed(key, request, candidates)
     ready = [route for route in candidates if route.endpoint.name in configured]
     if not ready or (named and len(ready) < len(candidates)):
         lacking = sorted({route.endpoint.name for route in candidates} - set(configured))
@@ -74,7 +79,11 @@ def choose(
     if named:
         return tuple(capable)
     rank = ranked([choice.route for choice in capable], policy)
-    return tuple(sorted(capable, key=lambda one: (one.fit.report.losses, rank[one.route.name])))
+
+    def place(one: Choice) -> tuple[bool, int, tuple[float, float]]:
+        return one.route.endpoint.name not in prefer, one.fit.report.losses, rank[one.route.name]
+
+    return tuple(sorted(capable, key=place))
 
 
 def ranked(routes: Sequence[Route], policy: Policy) -> Mapping[str, tuple[float, float]]:
@@ -94,6 +103,22 @@ def ranked(routes: Sequence[Route], policy: Policy) -> Mapping[str, tuple[float,
     }
     best_price, best_time = min(prices.values()), min(shared.values())
     return {name: (prices[name] / best_price + shared[name] / best_time, prices[name]) for name in prices}
+
+
+def _allowed(key: ApiKey | None, request: GenerationRequest, candidates: list[Route]) -> list[Route]:
+    """The candidates that the key allows: all that the caller named, or else at least one."""
+    if key is None:
+        return candidates
+    if key.models is not None and request.model not in key.models:
+        problem = FieldProblem("model", "is not allowed for this API key", allowed=key.models)
+        raise ForbiddenError(f"The API key does not allow the model {request.model}.", [problem])
+    if key.routes is None:
+        return candidates
+    allowed = [route for route in candidates if route.name in key.routes]
+    if not allowed or (request.route is not None and len(allowed) < len(candidates)):
+        problem = FieldProblem("route", "is not allowed for this API key", allowed=key.routes)
+        raise ForbiddenError("The API key does not allow the route.", [problem])
+    return allowed
 
 
 def _serves(route: Route, request: GenerationRequest) -> bool:

@@ -22,7 +22,7 @@ from easel.aws.clients import client
 from easel.aws.events import EventBridgeBus, SqsDeadLetters
 from easel.aws.files import S3Files, S3Inbox
 from easel.aws.images import S3Images
-from easel.aws.keys import DynamoApiKeys
+from easel.aws.keys import DynamoApiKeys, DynamoQuotas, DynamoTenants
 from easel.aws.route_states import DynamoRouteStates
 from easel.aws.secrets import SecretVendorKeys
 from easel.aws.table import DynamoGenerations
@@ -30,6 +30,7 @@ from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
 from easel.domain.limits import RouteLimits, configured_limits
 from easel.domain.request import GenerationRequest
+from easel.domain.tenancy import Caller
 from easel.doors.batches import BatchDoor
 from easel.doors.native import NativeDoor
 from easel.errors import SettingsError
@@ -40,6 +41,8 @@ from easel.steps.cancel import Canceler
 from easel.steps.collect import Collector
 from easel.steps.create import Creator
 from easel.steps.feed import Feeder
+from easel.steps.gate import Gate
+from easel.steps.inputs import InputImages
 from easel.steps.intake import Intake, Manifests, Requests
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
@@ -189,14 +192,14 @@ def batcher() -> Batcher:
 
 def creator(inbox: S3Inbox | None = None) -> Creator:
     """Making generations."""
-    return Creator(store(), images(), workflow(), vendor_keys(), CATALOGUE, SystemClock(), policy(), inbox)
+    inputs = InputImages(images(), inbox)
+    return Creator(store(), inputs, workflow(), vendor_keys(), CATALOGUE, SystemClock(), policy())
 
 
 def requests_of_workflows() -> Requests:
     """Making generations that executions of the callers' carry: none is started."""
-    made = Creator(
-        store(), images(), NoWorkflow(), vendor_keys(), CATALOGUE, SystemClock(), policy(), inbox()
-    )
+    inputs = InputImages(images(), inbox())
+    made = Creator(store(), inputs, NoWorkflow(), vendor_keys(), CATALOGUE, SystemClock(), policy())
     return Requests(made, setting("EASEL_DEFAULT_TENANT"))
 
 
@@ -217,8 +220,8 @@ def preparer() -> Preparer:
     at_once = int(setting("EASEL_BATCH_CONCURRENCY"))
     keys, order = vendor_keys(), policy()
 
-    def chosen(request: GenerationRequest) -> tuple[Choice, ...]:
-        return choose(request, CATALOGUE, keys.get(), order)
+    def chosen(caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
+        return choose(request, CATALOGUE, keys.get(), order, key=caller.key)
 
     return Preparer(batches(), files(), chosen, CATALOGUE, limits(), SystemClock(), at_once)
 
@@ -238,6 +241,13 @@ def collector() -> Collector:
     return Collector(batches(), files(), reporter(), bus(), SystemClock())
 
 
+def gate() -> Gate:
+    """Where every call comes in."""
+    dynamodb, table = client("dynamodb"), setting("EASEL_TABLE")
+    keys, tenants = DynamoApiKeys(dynamodb, table), DynamoTenants(dynamodb, table)
+    return Gate(keys, tenants, DynamoQuotas(dynamodb, table), SystemClock())
+
+
 def native_door() -> NativeDoor:
     """The native HTTP API's parts."""
     clock = SystemClock()
@@ -247,7 +257,7 @@ def native_door() -> NativeDoor:
         reader=reader,
         canceler=Canceler(store(), reader, announcer(), clock),
         images=images(),
-        api_keys=DynamoApiKeys(client("dynamodb"), setting("EASEL_TABLE")),
+        gate=gate(),
         vendor_keys=vendor_keys(),
         catalogue=CATALOGUE,
         batches=BatchDoor(batcher(), Manifests(inbox(), setting("EASEL_DEFAULT_TENANT")), files(), clock),

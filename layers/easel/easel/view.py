@@ -6,6 +6,7 @@ from typing import Any
 
 from easel.domain.generation import Attempt, Generation, Status
 from easel.domain.money import Money
+from easel.domain.request import GenerationRequest
 from easel.errors import FieldProblem, RequestError
 
 FIGURES = ("quoted", "billed", "possibly_billed", "refunded")
@@ -31,7 +32,7 @@ def generation_view(
         "updated_at": time_view(generation.updated_at),
         "deadline_at": time_view(generation.deadline_at),
         "ended_at": time_view(generation.ended_at),
-        "request": generation.request.model_dump(mode="json", exclude_defaults=True),
+        "request": request_view(generation.request),
         "parameters": generation.parameters.model_dump(mode="json") if generation.parameters else None,
         "images": [_image(generation, number, uri, sign) for number in range(len(generation.images))],
         "shortfall": shortfall(generation),
@@ -48,6 +49,14 @@ def generation_view(
             "events": f"/v1/generations/{generation.id}/events",
         },
     }
+    return view
+
+
+def request_view(request: GenerationRequest) -> dict[str, Any]:
+    """The request as it came, without what was left out, and without a webhook's secret."""
+    view: dict[str, Any] = request.model_dump(
+        mode="json", exclude_defaults=True, exclude={"webhook": {"secret"}}
+    )
     return view
 
 
@@ -144,6 +153,13 @@ def problem_view(error: RequestError) -> dict[str, Any]:
         "detail": error.detail,
         "code": error.code,
     }
+    if error.reached is not None:
+        body["limit"] = {
+            "name": error.reached.name,
+            "owner": error.reached.owner,
+            "allowed": error.reached.allowed,
+            "retry_after_seconds": error.reached.retry_after_seconds,
+        }
     if error.problems:
         body["errors"] = [field_view(problem) for problem in error.problems]
     return body

@@ -9,10 +9,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from easel.domain.request import GenerationRequest
 from easel.errors import (
     AlreadyExistsError,
+    BudgetReachedError,
     ConflictError,
     ForbiddenError,
     IdempotencyMismatchError,
+    InternalError,
     InvalidRequestError,
+    LimitReachedError,
     MalformedRequestError,
     NotFoundError,
     PayloadTooLargeError,
@@ -32,6 +35,9 @@ STATUSES = {
     UnsupportedMediaError: (415, "unsupported_media_type"),
     InvalidRequestError: (422, "invalid_request"),
     IdempotencyMismatchError: (422, "idempotency_mismatch"),
+    BudgetReachedError: (402, "budget_reached"),
+    LimitReachedError: (429, "limit_reached"),
+    InternalError: (500, "internal"),
 }
 
 
@@ -60,7 +66,7 @@ def test_every_refusal_has_its_status_and_stable_code(kind: type[RequestError]) 
     def refuse(*_: Any) -> None:
         raise kind("what went wrong")
 
-    api.keys.tenant_of = refuse  # type: ignore[assignment, method-assign]
+    api.keys.find = refuse  # type: ignore[assignment, method-assign]
     answer = api.call("GET", "/v1/models")
     assert_problem(api, answer, *STATUSES[kind])
     assert answer.body["detail"] == "what went wrong"

@@ -11,6 +11,7 @@ from easel.domain.batch import Batch, BatchStatus, Bounds
 from easel.domain.generation import GenerationError
 from easel.domain.ids import batch_id_of, is_batch_id
 from easel.domain.rows import ROW_BYTES_MAX
+from easel.domain.tenancy import Caller
 from easel.errors import (
     ConflictError,
     IdempotencyMismatchError,
@@ -37,7 +38,7 @@ FAILED = {"code": "manifest_changed", "message": "m"}
 
 
 def from_rows(scene: Scene, *, key: str | None = "k", tenant: str = TENANT, **bounds: Any) -> Batch:
-    return scene.batcher.from_rows(tenant, rows(2), Bounds(**bounds), key)
+    return scene.batcher.from_rows(Caller(tenant=tenant), rows(2), Bounds(**bounds), key)
 
 
 # ── Made ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -57,7 +58,7 @@ def test_made_batch_is_stored_and_started_under_its_own_id() -> None:
 def test_rows_are_written_down_as_they_came() -> None:
     scene = Scene()
     given: list[dict[str, Any]] = [{"prompt": "\u4e2d\n", "nonsense": [1, None]}, {}, {"custom_id": 7}]
-    made = scene.batcher.from_rows(TENANT, given, NO_BOUNDS)
+    made = scene.batcher.from_rows(Caller(tenant=TENANT), given, NO_BOUNDS)
     data = scene.files.read(made.source.key)
     assert data is not None
     assert [json.loads(line) for line in data.decode().splitlines()] == given
@@ -84,7 +85,7 @@ def test_same_key_with_other_rows_is_refused_and_the_first_rows_stay() -> None:
     scene = Scene()
     made = from_rows(scene)
     with pytest.raises(IdempotencyMismatchError):
-        scene.batcher.from_rows(TENANT, rows(3), NO_BOUNDS, "k")
+        scene.batcher.from_rows(Caller(tenant=TENANT), rows(3), NO_BOUNDS, "k")
     assert now(scene, made) == made
     assert run(scene, made)["rows"]["succeeded"] == 2
 
@@ -101,11 +102,11 @@ def test_row_that_is_too_long_is_refused_by_its_number_and_nothing_is_written() 
     frame = len(json.dumps({"prompt": ""})) + 1
     fits = {"prompt": "x" * (ROW_BYTES_MAX - frame)}
     with pytest.raises(InvalidRequestError) as caught:
-        scene.batcher.from_rows(TENANT, [fits, {"prompt": fits["prompt"] + "x"}], NO_BOUNDS)
+        scene.batcher.from_rows(Caller(tenant=TENANT), [fits, {"prompt": fits["prompt"] + "x"}], NO_BOUNDS)
     (problem,) = caught.value.problems
     assert (problem.field, problem.limit) == ("rows.1", ROW_BYTES_MAX - 1)
     assert scene.buckets == {}
-    made = scene.batcher.from_rows(TENANT, [fits], NO_BOUNDS)
+    made = scene.batcher.from_rows(Caller(tenant=TENANT), [fits], NO_BOUNDS)
     prepare(scene, made)
     (error,) = errors_after(scene, made)
     assert error["field"] == "model", "it was read, and is wrong for another reason"
@@ -118,7 +119,9 @@ def errors_after(scene: Scene, made: Batch) -> list[dict[str, Any]]:
 
 def test_row_with_half_a_character_is_refused_and_not_drawn_with_another() -> None:
     scene = Scene()
-    made = scene.batcher.from_rows(TENANT, [{"model": "qwen-image-max", "prompt": "a \ud800 cat"}], NO_BOUNDS)
+    made = scene.batcher.from_rows(
+        Caller(tenant=TENANT), [{"model": "qwen-image-max", "prompt": "a \ud800 cat"}], NO_BOUNDS
+    )
     (error,) = errors_after(scene, made)
     assert error["field"] == "row"
     assert scene.store.records == {}

@@ -1,6 +1,7 @@
 """Create: writes a generation and starts its workflow, once per key; bad input leaves no trace."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,13 +9,14 @@ import pytest
 from easel.domain.generation import Generation, Status
 from easel.domain.ids import is_generation_id
 from easel.domain.money import Money
+from easel.domain.tenancy import Caller
 from easel.errors import (
     AlreadyExistsError,
     IdempotencyMismatchError,
     InvalidRequestError,
 )
 from easel.ports import Claim, Hold, Idempotency
-from easel.steps.create import Creator, fingerprint
+from easel.steps.create import fingerprint
 from tests.fakes.memory import MemoryGenerations
 from tests.fakes.pictures import FORMATS, content_type, picture
 from tests.fakes.scene import TENANT, Scene
@@ -108,7 +110,7 @@ def test_same_key_with_another_body_is_refused_and_leaves_no_trace(change: dict[
 def test_two_tenants_may_use_the_same_key() -> None:
     scene = Scene()
     first = scene.create(key="k")
-    other = scene.creator.create("other", first.request, "k")
+    other = scene.creator.create(Caller(tenant="other"), first.request, "k")
     assert other.id != first.id
     assert other.tenant == "other"
 
@@ -143,9 +145,8 @@ def test_of_two_requests_at_once_the_loser_answers_with_the_winners_generation()
     scene = Scene()
     winner = scene.create()
     store = LosingTheRace(winner)
-    parts = scene.creator
-    racing = Creator(store, parts.images, parts.workflow, parts.vendor_keys, parts.catalogue, parts.clock)
-    assert racing.create(TENANT, winner.request, "k") == winner
+    racing = replace(scene.creator, store=store)
+    assert racing.create(Caller(tenant=TENANT), winner.request, "k") == winner
     assert list(store.records) == [winner.id]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from easel.domain.generation import GenerationError, Status
 from easel.domain.ids import new_generation_id
+from easel.domain.tenancy import Caller
 from easel.errors import InvalidRequestError, NotFoundError
 from tests.fakes.scene import TENANT, Scene
 
@@ -89,7 +90,7 @@ def test_list_shows_only_the_tenants_own_newest_first() -> None:
     for _ in range(3):
         ids.append(scene.create().id)
         scene.clock.sleep(1)
-    scene.creator.create("other", scene.create().request)
+    scene.creator.create(Caller(tenant="other"), scene.create().request)
     page = scene.reader.list(TENANT, status="queued", model="qwen-image-max", limit=100, cursor=None)
     assert [one.id for one in page.generations][1:] == ids[::-1]
     assert page.cursor is None

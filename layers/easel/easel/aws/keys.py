@@ -1,28 +1,41 @@
-"""API keys in DynamoDB, as hashes, and who they belong to."""
+"""API keys and what was set for tenants, in DynamoDB. Secrets are kept as hashes.
+
+pk "key#HASH"    sk "key"     an API key's secret, with all that is known of the key; listed as "keys"
+pk "tenant#NAME" sk "tenant"  what was set for a tenant
+pk "rate#OWNER"  sk a minute  how many requests an owner of a limit made in it
+"""
 
 import hashlib
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
-CACHE_SECONDS = 30.0  # how long a revoked key may still work
-CACHE_KEYS_MAX = 1000
-VISIBLE_CHARACTERS = 10
+from botocore.exceptions import ClientError
+
+from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
+from easel.domain.tenancy import ApiKey, Tenant
+
+CACHE_SECONDS = 30.0  # how long a revoked key may still work, and a changed limit is not seen
+CACHED_MAX = 1000
+VISIBLE_CHARACTERS = 12
+COUNT_SECONDS = 300  # that a minute's count is kept
 
 
-def key_row(key: str) -> dict[str, Any]:
+def key_row(secret: str) -> dict[str, Any]:
     """The primary key of an API key's item. A key is 256 random bits: a plain hash of it needs no salt."""
-    return {"pk": {"S": "key#" + hashlib.sha256(key.encode()).hexdigest()}, "sk": {"S": "key"}}
+    return {"pk": {"S": "key#" + hashlib.sha256(secret.encode()).hexdigest()}, "sk": {"S": "key"}}
 
 
-def put_api_key(client: Any, table_name: str, key: str, tenant: str) -> None:
-    """Record an API key of a tenant; recording it again changes nothing that matters."""
-    item = key_row(key) | {
-        "tenant": {"S": tenant},
-        "prefix": {"S": key[:VISIBLE_CHARACTERS]},
-        "created_at": {"S": datetime.now(UTC).isoformat()},
-    }
-    client.put_item(TableName=table_name, Item=item)
+def put_api_key(client: Any, table: str, secret: str, key: ApiKey) -> None:
+    """Record a secret of a key; recording it again writes what is known of the key anew."""
+    lists = {"list_pk": "keys", "list_sk": f"{key.tenant}#{key.id}#{key.prefix}"}
+    client.put_item(TableName=table, Item=key_row(secret) | attributes(record_values(key) | lists))
+
+
+def put_tenant(client: Any, table: str, tenant: Tenant) -> None:
+    """Record what is set for a tenant."""
+    client.put_item(TableName=table, Item=_tenant_row(tenant.id) | attributes(record_values(tenant)))
 
 
 class DynamoApiKeys:
@@ -31,11 +44,11 @@ class DynamoApiKeys:
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
-        self._cache: dict[str, tuple[float, str]] = {}
+        self._cache: dict[str, tuple[float, ApiKey]] = {}
 
-    def tenant_of(self, key: str) -> str | None:
-        """The tenant of a key; unknown keys are not remembered, so that a new key works at once."""
-        row = key_row(key)
+    def find(self, secret: str) -> ApiKey | None:
+        """The key; unknown ones are not remembered, so that a new key works at once."""
+        row = key_row(secret)
         digest = row["pk"]["S"]
         known = self._cache.get(digest)
         if known is not None and known[0] > time.monotonic():
@@ -44,8 +57,76 @@ class DynamoApiKeys:
         if item is None:
             self._cache.pop(digest, None)
             return None
-        tenant = str(item["tenant"]["S"])
-        if len(self._cache) >= CACHE_KEYS_MAX:
+        key = ApiKey.model_validate({"id": "", "prefix": "", **plain_values(item)})
+        if len(self._cache) >= CACHED_MAX:
             self._cache.clear()
-        self._cache[digest] = (time.monotonic() + CACHE_SECONDS, tenant)
-        return tenant
+        self._cache[digest] = (time.monotonic() + CACHE_SECONDS, key)
+        return key
+
+
+class DynamoTenants:
+    """The port `Tenants`: one key read, then from memory for a short while."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._cache: dict[str, tuple[float, Tenant]] = {}
+
+    def get(self, tenant: str) -> Tenant:
+        """What was set."""
+        known = self._cache.get(tenant)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        item = self._client.get_item(TableName=self._table, Key=_tenant_row(tenant)).get("Item")
+        found = Tenant.model_validate(plain_values(item)) if item else Tenant(id=tenant)
+        if len(self._cache) >= CACHED_MAX:
+            self._cache.clear()
+        self._cache[tenant] = (time.monotonic() + CACHE_SECONDS, found)
+        return found
+
+
+class DynamoQuotas:
+    """The port `Quotas`: a counter a minute, which no burst overruns."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def count(self, owner: str, minute: datetime, allowed: int) -> int | None:
+        """One conditional update."""
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"rate#{owner}"}, "sk": {"S": minute.isoformat()}},
+                UpdateExpression="ADD requests :one SET expires_at = :expiry",
+                ConditionExpression="attribute_not_exists(requests) OR requests < :allowed",
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":allowed": {"N": str(allowed)},
+                    ":expiry": {"N": epoch(minute + timedelta(seconds=COUNT_SECONDS))},
+                },
+                ReturnValues="UPDATED_NEW",
+            )
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return None
+            raise
+        return allowed - int(answer["Attributes"]["requests"]["N"])
+
+
+def all_keys(client: Any, table: str, tenant: str | None = None) -> Iterator[tuple[dict[str, Any], ApiKey]]:
+    """Every recorded secret's primary key, and what is known of its key; of one tenant, or of all."""
+    values = {":list": {"S": "keys"}} | ({":tenant": {"S": f"{tenant}#"}} if tenant else {})
+    pages = client.get_paginator("query").paginate(
+        TableName=table,
+        IndexName="by_tenant",
+        KeyConditionExpression="list_pk = :list" + (" AND begins_with(list_sk, :tenant)" if tenant else ""),
+        ExpressionAttributeValues=values,
+    )
+    for page in pages:
+        for item in page["Items"]:
+            yield {"pk": item["pk"], "sk": item["sk"]}, ApiKey.model_validate(plain_values(item))
+
+
+def _tenant_row(tenant: str) -> dict[str, Any]:
+    return {"pk": {"S": f"tenant#{tenant}"}, "sk": {"S": "tenant"}}

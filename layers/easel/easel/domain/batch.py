@@ -18,6 +18,7 @@ from pydantic import Field
 from easel.domain.generation import GenerationError, IllegalMoveError, Record
 from easel.domain.money import Amount
 from easel.domain.rows import START, Place
+from easel.domain.tenancy import ApiKey, Caller
 
 CHUNK_ROWS = 100  # that one child execution looks after
 CHUNK_BYTES = 1024 * 1024  # of their requests, at most
@@ -111,6 +112,7 @@ class Batch(Record):
 
     id: str
     tenant: str
+    key: ApiKey | None = Field(default=None, description="with which it was made, as it was then")
     version: int = 0
     status: BatchStatus = BatchStatus.PREPARING
     source: Source
@@ -132,6 +134,10 @@ class Batch(Record):
     routes: tuple[str, ...] = Field(default=(), description="all routes that some row may take")
     stop_reason: GenerationError | None = None
     error: GenerationError | None = None
+
+    def caller_of(self, tenant: str) -> Caller:
+        """Who asks for a row of this tenant; rows of a trusted batch may name others than the batch's own."""
+        return Caller(tenant=tenant, key=self.key if tenant == self.tenant else None)
 
     @property
     def over(self) -> bool:

@@ -16,6 +16,16 @@ def new_generation_id(now: datetime) -> str:
     return "gen_" + _ulid(now, secrets.randbits(80))
 
 
+def new_key_id(now: datetime) -> str:
+    """A fresh `key_` id of an API key."""
+    return "key_" + _ulid(now, secrets.randbits(80))
+
+
+def new_upload_id(now: datetime) -> str:
+    """A fresh `upl_` id of an uploaded input image."""
+    return "upl_" + _ulid(now, secrets.randbits(80))
+
+
 def row_generation_id(created_at: datetime, batch_id: str, row: str) -> str:
     """The one id that a row of a batch has, whoever works on it and however often. `row` is what makes it
     itself: its custom id, or its number."""

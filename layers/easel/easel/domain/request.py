@@ -1,6 +1,9 @@
 """The request in Easel's one vocabulary. Limits here are the widest of all routes; a route narrows them."""
 
+import base64
+import binascii
 import re
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -24,6 +27,10 @@ N_MAX = 6
 SEED_MAX = 2**53 - 1  # every JSON reader keeps integers up to here exact (RFC 8259, 6)
 DEADLINE_SECONDS_MIN, DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_DEFAULT = 10, 3600, 600
 
+# A secret's length (Standard Webhooks, Signature scheme: 24 to 64 bytes).
+SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
+LOOPBACK_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]*)?$")
+UPLOAD = re.compile(r"upload:upl_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 WEIGHTS_PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+){1,4}", re.ASCII)
 
 
@@ -62,11 +69,35 @@ def _known_size_form(text: str) -> str:
 
 
 def _known_image_form(text: str) -> str:
-    if not (is_https_link(text) or text.startswith(("data:", "s3://"))):
-        raise ValueError('must be an https URL or a "data:image/...;base64," URL')
+    if not (is_https_link(text) or text.startswith(("data:", "s3://")) or UPLOAD.fullmatch(text)):
+        raise ValueError('must be an https URL, a "data:image/...;base64," URL or "upload:ID"')
     if len(text) > IMAGE_URL_MAX and not text.startswith("data:"):
         raise ValueError(f"has {len(text)} characters, a link may have {IMAGE_URL_MAX}")
     return text
+
+
+def _known_webhook_form(text: str) -> str:
+    # On the local stack a webhook may go to loopback, which has no certificate; whether an address may be
+    # told is decided when it is resolved.
+    if not (is_https_link(text) or LOOPBACK_URL.match(text)):
+        raise ValueError("must be an https URL")
+    if urlsplit(text).username is not None:
+        raise ValueError("must not hold a user name or password")
+    return text
+
+
+def _known_secret_form(text: str) -> str:
+    try:
+        length = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+    except binascii.Error:
+        length = 0
+    if not (text.startswith("whsec_") and SECRET_BYTES_MIN <= length <= SECRET_BYTES_MAX):
+        raise ValueError(f"must be `whsec_` and base64 of {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes")
+    return text
+
+
+def _url_or_webhook(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
 
 
 def _one_or_many(value: Any) -> Any:
@@ -87,6 +118,29 @@ class RequestModel(BaseModel):
     """Base of what callers send: unknown fields are refused, nothing changes after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook may be told."""
+
+    SUCCEEDED = "generation.succeeded"
+    FAILED = "generation.failed"
+    CANCELED = "generation.canceled"
+    EXPIRED = "generation.expired"
+
+
+class Webhook(RequestModel):
+    """Where the end of a generation is told, by a POST in the Standard Webhooks form."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_known_webhook_form)] = Field(
+        description="https URL of a public host; redirects are not followed"
+    )
+    secret: Annotated[str, AfterValidator(_known_secret_form)] | None = Field(
+        default=None, repr=False, description="`whsec_` and base64 of 24 to 64 bytes; else the tenant's own"
+    )
+    events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1, max_length=4)] = Field(
+        default=tuple(WebhookEvent), description="which ends are told; all of them unless named"
+    )
 
 
 class Lora(RequestModel):
@@ -149,6 +203,9 @@ class GenerationRequest(RequestModel):
     )
     deadline_seconds: Annotated[StrictInt, Field(ge=DEADLINE_SECONDS_MIN, le=DEADLINE_SECONDS_MAX)] = Field(
         default=DEADLINE_SECONDS_DEFAULT, description="seconds until the generation ends in any case"
+    )
+    webhook: Annotated[Webhook, BeforeValidator(_url_or_webhook)] | None = Field(
+        default=None, description='where its end is told: a URL, or {"url", "secret", "events"}'
     )
     metadata: Annotated[Metadata, Field(max_length=16)] = Field(
         default_factory=dict, description="up to 16 strings of the caller's own, given back as they came"

@@ -282,6 +282,10 @@ def _object(cell: str) -> dict[str, Any]:
     raise refusal("row", "must be a JSON object")
 
 
+def _url_or_object(cell: str) -> str | dict[str, Any]:
+    return _object(cell) if cell.strip().startswith("{") else cell.strip()
+
+
 # How a cell is read, by its column: each field of a request, and of its `lora`. `metadata.NAME` is text.
 COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "custom_id": str,
@@ -308,6 +312,7 @@ COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "strict": _number_or_flag,
     "on_unknown": str,
     "deadline_seconds": _number_or_flag,
+    "webhook": _url_or_object,
     "metadata": _object,
 }
 

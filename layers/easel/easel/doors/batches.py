@@ -9,10 +9,12 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.batch_view import batch_view
 from easel.domain.batch import Batch, Bounds, Tally
-from easel.doors.http_input import idempotency_key, json_body, tenant_of
+from easel.domain.tenancy import Scope
+from easel.doors.http_input import asking_caller, caller_of, idempotency_key, json_body
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
-from easel.ports import ApiKeys, Clock, Files
+from easel.ports import Clock, Files
 from easel.steps.batches import Batcher
+from easel.steps.gate import Gate
 from easel.steps.intake import Manifests, read_bounds
 
 LOOK_AGAIN_SECONDS = 5
@@ -30,12 +32,15 @@ class BatchDoor:
     clock: Clock
 
 
-def add_batches(app: APIGatewayHttpResolver, keys: ApiKeys, door: BatchDoor) -> None:
+def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> None:
     """The calls on batches."""
+
+    def tenant_of() -> str:
+        return caller_of(app, gate, Scope.BATCH).tenant
 
     @app.post("/v1/batches")
     def create() -> Response[str]:
-        owner = tenant_of(app, keys)
+        caller = asking_caller(app, gate, Scope.BATCH)
         given = json_object(json_body(app), FIELDS)
         bounds = read_bounds({name: given[name] for name in BOUNDS if name in given})
         rows, manifest = given.get("rows"), given.get("manifest")
@@ -43,25 +48,25 @@ def add_batches(app: APIGatewayHttpResolver, keys: ApiKeys, door: BatchDoor) -> 
             problem = FieldProblem("rows", "is needed, or else manifest; not both")
             raise InvalidRequestError("A batch has rows or a manifest.", [problem])
         if manifest is not None:
-            source, trusted = door.manifests.find(owner, manifest)
-            made = door.batcher.from_object(owner, source, bounds, trusted=trusted)
+            source, trusted = door.manifests.find(caller.tenant, manifest)
+            made = door.batcher.from_object(caller, source, bounds, trusted=trusted)
         else:
-            made = door.batcher.from_rows(owner, checked_rows(rows), bounds, idempotency_key(app))
-        return answer(door, *door.batcher.get(owner, made.id), 202)
+            made = door.batcher.from_rows(caller, checked_rows(rows), bounds, idempotency_key(app))
+        return answer(door, *door.batcher.get(caller.tenant, made.id), 202)
 
     @app.get("/v1/batches/<batch_id>")
     def get(batch_id: str) -> Response[str]:
-        return answer(door, *door.batcher.get(tenant_of(app, keys), batch_id))
+        return answer(door, *door.batcher.get(tenant_of(), batch_id))
 
     @app.post("/v1/batches/<batch_id>/cancel")
     def cancel(batch_id: str) -> Response[str]:
-        owner = tenant_of(app, keys)
+        owner = tenant_of()
         door.batcher.cancel(owner, batch_id)
         return answer(door, *door.batcher.get(owner, batch_id))
 
     @app.post("/v1/batches/<batch_id>/resume")
     def resume(batch_id: str) -> Response[str]:
-        owner = tenant_of(app, keys)
+        owner = tenant_of()
         given = json_object(json_body(app), BOUNDS) if app.current_event.body else {}
         bounds = read_bounds(given)
         door.batcher.resume(owner, batch_id, {name: getattr(bounds, name) for name in given})

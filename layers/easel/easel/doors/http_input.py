@@ -4,14 +4,14 @@ import re
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from easel.domain.tenancy import Caller, Quota, Scope
 from easel.errors import (
     FieldProblem,
     InvalidRequestError,
     MalformedRequestError,
-    UnauthorizedError,
     UnsupportedMediaError,
 )
-from easel.ports import ApiKeys
+from easel.steps.gate import MINUTE_SECONDS, Gate
 from easel.steps.read import WAIT_SECONDS_MAX
 
 JSON_TYPE = re.compile(r"application/([a-z0-9.+-]+\+)?json\b", re.IGNORECASE)
@@ -19,25 +19,30 @@ PREFER_WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?([0-9]{1,4})"?(?:$|[,;\s])',
 IDEMPOTENCY_KEY = re.compile(r'"([\x20-\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 
-def tenant_of(app: APIGatewayHttpResolver, keys: ApiKeys) -> str:
-    """The caller's tenant. Raises UnauthorizedError."""
-    return authenticate(keys, header(app, "authorization"))
+def caller_of(app: APIGatewayHttpResolver, gate: Gate, scope: Scope) -> Caller:
+    """Who calls. Raises UnauthorizedError or ForbiddenError."""
+    return gate.caller(header(app, "authorization"), scope)
+
+
+def asking_caller(app: APIGatewayHttpResolver, gate: Gate, scope: Scope = Scope.GENERATE) -> Caller:
+    """Who asks for generations; counted by the request rates. Raises LimitReachedError, too."""
+    return gate.asking(header(app, "authorization"), scope)
+
+
+def limit_headers(quota: Quota | None) -> dict[str, str]:
+    """Where the caller stands (draft-ietf-httpapi-ratelimit-headers-10: q a quota, w its seconds, r what is
+    left, t the seconds until it is whole again)."""
+    if quota is None:
+        return {}
+    return {
+        "RateLimit-Policy": f'"requests";q={quota.per_minute};w={MINUTE_SECONDS}',
+        "RateLimit": f'"requests";r={quota.left};t={quota.resets_in_seconds}',
+    }
 
 
 def header(app: APIGatewayHttpResolver, name: str) -> str | None:
     """A request header by its lower-case name, as HTTP APIs deliver them."""
     return app.current_event.headers.get(name)
-
-
-def authenticate(keys: ApiKeys, authorization: str | None) -> str:
-    """The caller's tenant. Raises UnauthorizedError."""
-    scheme, _, key = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
-        raise UnauthorizedError('Send the API key as "Authorization: Bearer KEY".')
-    tenant = keys.tenant_of(key.strip())
-    if tenant is None:
-        raise UnauthorizedError("The API key is not known.")
-    return tenant
 
 
 def json_body(app: APIGatewayHttpResolver) -> str:

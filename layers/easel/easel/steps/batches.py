@@ -10,6 +10,7 @@ from easel.domain.batch import Batch, BatchStatus, Bounds, Source, Tally
 from easel.domain.generation import GenerationError
 from easel.domain.ids import batch_id_of, is_batch_id
 from easel.domain.rows import ROW_BYTES_MAX, form_of
+from easel.domain.tenancy import Caller
 from easel.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -35,7 +36,7 @@ class Batcher:
     image_bucket: str
 
     def from_rows(
-        self, tenant: str, rows: Sequence[Mapping[str, Any]], bounds: Bounds, key: str | None = None
+        self, caller: Caller, rows: Sequence[Mapping[str, Any]], bounds: Bounds, key: str | None = None
     ) -> Batch:
         """A batch of these rows; the earlier one where key and rows came before.
 
@@ -51,14 +52,14 @@ class Batcher:
                 raise InvalidRequestError("A row is too long.", [problem])
         data = b"\n".join(lines) + b"\n"
         digest = hashlib.sha256(data).hexdigest()
-        batch_id = batch_id_of(tenant, "rows", key or f"{self.clock.now().isoformat()} {digest}")
+        batch_id = batch_id_of(caller.tenant, "rows", key or f"{self.clock.now().isoformat()} {digest}")
         # The name is of this content: another body under the same key overwrites nothing.
         file = f"batches/{batch_id}/work/input-{digest[:32]}.jsonl"
         etag = self.files.put(file, data, "application/jsonl")
         source = Source(bucket=self.image_bucket, key=file, etag=etag)
-        return self._made(batch_id, tenant, source, bounds, trusted=False)
+        return self._made(batch_id, caller, source, bounds, trusted=False)
 
-    def from_object(self, tenant: str, source: Source, bounds: Bounds, *, trusted: bool) -> Batch:
+    def from_object(self, caller: Caller, source: Source, bounds: Bounds, *, trusted: bool) -> Batch:
         """The batch of a file in S3: always the same one for the same file in the same state.
 
         Raises InvalidRequestError for a name that tells no form.
@@ -67,8 +68,8 @@ class Batcher:
             allowed = (".json", ".jsonl", ".csv")
             problem = FieldProblem("manifest", "must end with .json, .jsonl or .csv", allowed=allowed)
             raise InvalidRequestError("The file's name does not tell how to read it.", [problem])
-        batch_id = batch_id_of(tenant, source.bucket, source.key, source.etag)
-        return self._made(batch_id, tenant, source, bounds, trusted=trusted)
+        batch_id = batch_id_of(caller.tenant, source.bucket, source.key, source.etag)
+        return self._made(batch_id, caller, source, bounds, trusted=trusted)
 
     def get(self, tenant: str, batch_id: str) -> tuple[Batch, Tally]:
         """The batch and what has become of its rows. Raises NotFoundError, for somebody else's too."""
@@ -107,11 +108,11 @@ class Batcher:
         self.workflow.start(resumed.id, resumed.carrier)
         return resumed
 
-    def _made(self, batch_id: str, tenant: str, source: Source, bounds: Bounds, *, trusted: bool) -> Batch:
+    def _made(self, batch_id: str, caller: Caller, source: Source, bounds: Bounds, *, trusted: bool) -> Batch:
         now = self.clock.now()
         batch = Batch(
-            id=batch_id, tenant=tenant, source=source, bounds=bounds, trusted=trusted, created_at=now,
-            updated_at=now,
+            id=batch_id, tenant=caller.tenant, key=caller.key, source=source, bounds=bounds, trusted=trusted,
+            created_at=now, updated_at=now,
         )  # fmt: skip
         try:
             self.store.create(batch)

@@ -1,30 +1,19 @@
 """Create: check the request, choose the routes, write the record, start the workflow. Buys nothing."""
 
-import base64
-import binascii
 import hashlib
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from easel.catalogue import Catalogue, Route
 from easel.domain.generation import Generation, Origin, Status
 from easel.domain.ids import new_generation_id
-from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image
 from easel.domain.request import GenerationRequest
-from easel.errors import (
-    AlreadyExistsError,
-    ConflictError,
-    FieldProblem,
-    IdempotencyMismatchError,
-    ImageInvalidError,
-    ImageUnavailableError,
-    InvalidRequestError,
-)
-from easel.ports import Clock, GenerationStore, Hold, Idempotency, ImageStore, Inbox, VendorKeys, Workflow
+from easel.domain.tenancy import Caller
+from easel.errors import AlreadyExistsError, ConflictError, IdempotencyMismatchError
+from easel.ports import Clock, GenerationStore, Hold, Idempotency, VendorKeys, Workflow
 from easel.routing import BY_CALLER, Choice, Policy, choose
-
-DATA_URL = re.compile(r"data:(image/[a-z.+-]+);base64,")
+from easel.steps.inputs import InputImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,41 +26,43 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """Makes generations. `inbox` is where callers inside the account may let input images lie."""
+    """Makes generations."""
 
     store: GenerationStore
-    images: ImageStore
+    inputs: InputImages
     workflow: Workflow
     vendor_keys: VendorKeys
     catalogue: Catalogue
     clock: Clock
     policy: Policy = Policy.BALANCED
-    inbox: Inbox | None = None
 
     def create(
         self,
-        tenant: str,
+        caller: Caller,
         request: GenerationRequest,
         key: str | None = None,
         *,
         origin: Origin | None = None,
         row: Row | None = None,
+        prefer: Sequence[str] = (),
     ) -> Generation:
         """A queued generation, or the earlier one of the same idempotency key and body, or of the same row.
 
-        A caller's execution that carries the generation is not started again. Raises InvalidRequestError
-        naming the fields, IdempotencyMismatchError, or CostCapError. Nothing is written then.
+        A front door prefers the routes of its own endpoints. A caller's execution that carries the generation
+        is not started again. Raises InvalidRequestError naming the fields, IdempotencyMismatchError,
+        ForbiddenError, or CostCapError. Nothing is written then.
         """
+        tenant = caller.tenant
         idempotency = Idempotency(key, fingerprint(request)) if key else None
         if idempotency and (earlier := self._earlier(tenant, idempotency)):
             return earlier
-        choices = self.choose(request)
-        inputs = [self._decode(number, image) for number, image in enumerate(request.images)]
+        choices = self.choose(caller, request, prefer)
+        inputs = self.inputs.checked(caller, request)
         generation_id = row.generation_id if row else new_generation_id(self.clock.now())
         generation = Generation.create(
             generation_id=generation_id,
             tenant=tenant,
-            request=self._with_kept_inputs(generation_id, request, inputs),
+            request=self.inputs.kept(generation_id, request, inputs),
             routes=tuple(choice.route.name for choice in choices),
             routed_by=self.policy.value if request.route is None else BY_CALLER,
             quoted=choices[0].route.price.times(request.n or 1),
@@ -96,9 +87,12 @@ class Creator:
             raise ConflictError("The Idempotency-Key is changing hands right now; try again.")
         return None
 
-    def choose(self, request: GenerationRequest) -> tuple[Choice, ...]:
-        """The routes that can serve the request, best first. Raises InvalidRequestError."""
-        return choose(request, self.catalogue, self.vendor_keys.get(), self.policy)
+    def choose(
+        self, caller: Caller, request: GenerationRequest, prefer: Sequence[str] = ()
+    ) -> tuple[Choice, ...]:
+        """The routes that can serve the request, best first. Raises InvalidRequestError or ForbiddenError."""
+        ready = self.vendor_keys.get()
+        return choose(request, self.catalogue, ready, self.policy, key=caller.key, prefer=prefer)
 
     def _earlier(self, tenant: str, idempotency: Idempotency) -> Generation | None:
         """The generation of an earlier use of the key. One whose start was lost is started again."""
@@ -114,41 +108,6 @@ class Creator:
         if generation.status is Status.QUEUED and generation.origin.execution is None:
             self.workflow.start(generation.id)
         return generation
-
-    def _decode(self, number: int, image: str) -> tuple[str, bytes] | None:
-        """The type and bytes of an image that came along or lies in the inbox; None for a link, which the
-        vendor fetches itself."""
-        if image.startswith("https://"):
-            return None
-        field = f"images.{number}"
-        try:
-            data = self._bytes(field, image)
-            return check_input_image(data), data
-        except (binascii.Error, ImageInvalidError, ImageUnavailableError) as error:
-            what = "is not base64" if isinstance(error, binascii.Error) else str(error)
-            problem = FieldProblem(field, what)
-            raise InvalidRequestError("An input image cannot be read.", [problem]) from error
-
-    def _bytes(self, field: str, image: str) -> bytes:
-        if self.inbox is not None and image.startswith(place := self.inbox.uri("")):
-            return self.inbox.read(image.removeprefix(place), INPUT_BYTES_MAX)
-        match = DATA_URL.match(image)
-        if match is None:
-            problem = FieldProblem(field, 'must be an https URL or a "data:image/...;base64," URL')
-            raise InvalidRequestError("An input image cannot be read.", [problem])
-        return base64.b64decode(image[match.end() :], validate=True)
-
-    def _with_kept_inputs(
-        self, generation_id: str, request: GenerationRequest, inputs: list[tuple[str, bytes] | None]
-    ) -> GenerationRequest:
-        """The request with inline images put into the bucket: DynamoDB takes 400 KB an item."""
-        images = list(request.images)
-        for number, decoded in enumerate(inputs):
-            if decoded is not None:
-                key = f"inputs/{generation_id}/{number}"
-                self.images.put_bytes(key, decoded[1], decoded[0])
-                images[number] = self.images.uri(key)
-        return request.model_copy(update={"images": tuple(images)})
 
 
 def fingerprint(request: GenerationRequest) -> str:

@@ -111,11 +111,12 @@ class Feeder:
         request = request_of(row["request"])
         origin = Origin(batch=batch.id, row=row["row"], custom_id=row["custom_id"])
         hold, cap = None, batch.bounds.max_cost_usd
+        caller = batch.caller_of(row["tenant"])
         if cap is not None:
-            usd = most_usd(request, [choice.route for choice in self.creator.choose(request)])
+            usd = most_usd(request, [choice.route for choice in self.creator.choose(caller, request)])
             hold, origin = Hold(batch.id, usd, cap), origin.having(reserved_usd=usd)
         identity = RowIdentity(row_id(batch, row), hold)
-        return self.creator.create(row["tenant"], request, origin=origin, row=identity)
+        return self.creator.create(caller, request, origin=origin, row=identity)
 
     def _count(self, batch: Batch, number: int, look: Look) -> bool:
         """Whether the tally was told; another look at the same chunk may be quicker."""

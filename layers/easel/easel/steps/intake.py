@@ -13,6 +13,7 @@ from easel.domain.generation import Generation, Origin
 from easel.domain.reading import request_of
 from easel.domain.request import GenerationRequest
 from easel.domain.rows import NUMBER
+from easel.domain.tenancy import Caller
 from easel.errors import ConflictError, FieldProblem, ImageUnavailableError, InvalidRequestError, RequestError
 from easel.ports import DeadLetters, EventBus, Inbox
 from easel.steps.batches import Batcher
@@ -41,7 +42,7 @@ class Requests:
         fields = dict(detail)
         tenant = _text(fields, "tenant", TENANT_MAX) or self.default_tenant
         origin = Origin(execution=execution, correlation_id=_text(fields, "correlation_id", CORRELATION_MAX))
-        return self.creator.create(tenant, request_of(fields), key, origin=origin)
+        return self.creator.create(Caller(tenant=tenant), request_of(fields), key, origin=origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Intake:
                 return self._edit(source).id
             metadata = self.inbox.find(source.key).metadata
             tenant = metadata.get("tenant", self.requests.default_tenant)
-            return self.batcher.from_object(tenant, source, bounds_of(metadata), trusted=True).id
+            caller = Caller(tenant=tenant)
+            return self.batcher.from_object(caller, source, bounds_of(metadata), trusted=True).id
         except ConflictError:  # the same event is being taken by another process: it comes again
             raise
         except (RequestError, ImageUnavailableError) as error:
@@ -100,7 +102,7 @@ class Intake:
             raise InvalidRequestError(f"prompt {what}.", [FieldProblem("prompt", what)])
         request = request_of({"model": EDIT_MODEL, **_typed(fields), "images": [self.inbox.uri(source.key)]})
         key = f"s3:{source.etag}:{source.bucket}/{source.key}"
-        return self.requests.creator.create(tenant, request, key[:1024], origin=origin)
+        return self.requests.creator.create(Caller(tenant=tenant), request, key[:1024], origin=origin)
 
     def _refuse(self, error: Exception, correlation: str | None, event: Mapping[str, Any]) -> None:
         """Say it on the bus, and keep the event with the reason: nothing that came in is lost."""

@@ -14,6 +14,7 @@ from easel.domain.limits import RouteLimits
 from easel.domain.reading import request_of
 from easel.domain.request import DEADLINE_SECONDS_MAX, GenerationRequest
 from easel.domain.rows import BadRow, Form, Row, RowReader, form_of
+from easel.domain.tenancy import Caller
 from easel.errors import FieldProblem, FileChangedError, InvalidRequestError, NotFoundError, RequestError
 from easel.ports import BatchStore, Clock, Files
 from easel.routing import Choice
@@ -69,7 +70,7 @@ class Preparer:
 
     store: BatchStore
     files: Files
-    choose: Callable[[GenerationRequest], Sequence[Choice]]
+    choose: Callable[[Caller, GenerationRequest], Sequence[Choice]]
     catalogue: Catalogue
     limits: Mapping[str, RouteLimits]
     clock: Clock
@@ -162,7 +163,7 @@ class Preparer:
             request = request_of(fields)
             if not batch.trusted and any(image.startswith("s3://") for image in request.images):
                 raise InvalidRequestError("", [FieldProblem("images", "must be https or data URLs")])
-            routes = [choice.route for choice in self.choose(request)]
+            routes = [choice.route for choice in self.choose(batch.caller_of(tenant), request)]
         except RequestError as error:
             problems = error.problems or (FieldProblem("row", error.detail),)
             return _line({**row, "problems": [field_view(one) for one in problems]}), None, set()

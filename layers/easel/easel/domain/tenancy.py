@@ -1,0 +1,114 @@
+"""Who calls, what they may do, and how much of it."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from easel.domain.money import Amount
+from easel.domain.request import Webhook
+
+Usd = Annotated[Amount, Field(ge=0, max_digits=18, decimal_places=6)]
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    GENERATE = "generate"
+    READ = "read"
+    BATCH = "batch"
+    USAGE = "usage"
+    WEBHOOK = "webhook"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+class Limits(BaseModel):
+    """How much a key or a tenant may use; None means that nothing limits it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concurrency: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="generations that have not ended, at a time"
+    )
+    per_minute: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="requests a minute that ask for generations"
+    )
+    usd_per_day: Usd | None = Field(default=None, description="what generations made on a day (UTC) may cost")
+    usd_per_month: Usd | None = Field(
+        default=None, description="what generations made in a month (UTC) may cost"
+    )
+
+    @property
+    def on_money(self) -> bool:
+        """Whether there is a budget."""
+        return self.usd_per_day is not None or self.usd_per_month is not None
+
+
+NO_LIMITS = Limits()
+
+
+class ApiKey(BaseModel):
+    """What is known of an API key: never its secret. None for models or routes means all of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="`key_` and a ULID; a rotated key keeps it")
+    tenant: str
+    prefix: str = Field(description="the secret's first characters, by which a person knows it")
+    name: str = ""
+    scopes: frozenset[Scope] = ALL_SCOPES
+    models: tuple[str, ...] | None = None
+    routes: tuple[str, ...] | None = None
+    limits: Limits = NO_LIMITS
+    created_at: datetime | None = None
+    expires_at: datetime | None = Field(default=None, description="from when the secret works no more")
+
+    def works_at(self, now: datetime) -> bool:
+        """Whether the secret has not expired."""
+        return self.expires_at is None or now < self.expires_at
+
+
+class Tenant(BaseModel):
+    """What holds for a whole tenant, whichever key is used, and for requests without one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    limits: Limits = NO_LIMITS
+    webhook: Webhook | None = Field(default=None, description="for generations whose request names none")
+
+
+class Quota(BaseModel):
+    """Where a caller stands within its request rate."""
+
+    model_config = ConfigDict(frozen=True)
+
+    owner: str = Field(description="whose limit it is: `key NAME` or `tenant NAME`")
+    per_minute: int
+    left: int
+    resets_in_seconds: int
+
+
+class Caller(BaseModel):
+    """Who asks: a tenant, by one of its keys, or from inside the account without one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    key: ApiKey | None = None
+    quota: Quota | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the key allows this; who comes without one is trusted."""
+        return self.key is None or scope in self.key.scopes
+
+    def with_quota(self, quota: Quota | None) -> Self:
+        """The same caller, with where it stands."""
+        return self.model_copy(update={"quota": quota})
+
+
+NOTHING = Decimal(0)

@@ -1,0 +1,68 @@
+"""Gate: who calls, whether the key allows it, and whether it is not too much at a time."""
+
+from dataclasses import dataclass
+
+from easel.domain.tenancy import ApiKey, Caller, Limits, Quota, Scope
+from easel.errors import ForbiddenError, LimitReachedError, ReachedLimit, UnauthorizedError
+from easel.ports import ApiKeys, Clock, Quotas, Tenants
+
+MINUTE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Where every call of every front door comes in."""
+
+    keys: ApiKeys
+    tenants: Tenants
+    quotas: Quotas
+    clock: Clock
+
+    def caller(self, authorization: str | None, scope: Scope) -> Caller:
+        """Who sent this `Authorization` header. Raises UnauthorizedError or ForbiddenError."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise UnauthorizedError('Send the API key as "Authorization: Bearer KEY".')
+        key = self.keys.find(secret.strip())
+        if key is None or not key.works_at(self.clock.now()):
+            raise UnauthorizedError("The API key is not known.")
+        caller = Caller(tenant=key.tenant, key=key)
+        if not caller.may(scope):
+            raise ForbiddenError(f"The API key does not have the scope {scope.value!r}.")
+        return caller
+
+    def asking(self, authorization: str | None, scope: Scope = Scope.GENERATE) -> Caller:
+        """The same for a request that asks for generations, which the request rates count.
+
+        Raises LimitReachedError, too. The caller knows where it stands in the narrower of its rates.
+        """
+        caller = self.caller(authorization, scope)
+        quotas = [
+            quota
+            for owner, limits in owners_of(caller, self.tenants.get(caller.tenant).limits)
+            if (quota := self._counted(owner, limits)) is not None
+        ]
+        return caller.with_quota(min(quotas, key=lambda quota: quota.left, default=None))
+
+    def _counted(self, owner: str, limits: Limits) -> Quota | None:
+        if limits.per_minute is None:
+            return None
+        now = self.clock.now()
+        minute = now.replace(second=0, microsecond=0)
+        resets = max(1, MINUTE_SECONDS - int((now - minute).total_seconds()))
+        left = self.quotas.count(owner, minute, limits.per_minute)
+        if left is None:
+            reached = ReachedLimit("requests_per_minute", owner, str(limits.per_minute), resets)
+            raise LimitReachedError(f"The {owner} may ask {limits.per_minute} times a minute.", (), reached)
+        return Quota(owner=owner, per_minute=limits.per_minute, left=left, resets_in_seconds=resets)
+
+
+def owners_of(caller: Caller, of_tenant: Limits) -> list[tuple[str, Limits]]:
+    """Whose limits hold for a caller: its key's, where it has one, and its tenant's."""
+    tenant = (f"tenant {caller.tenant}", of_tenant)
+    return [(owner_name(caller.key), caller.key.limits), tenant] if caller.key else [tenant]
+
+
+def owner_name(key: ApiKey) -> str:
+    """What a key is called in refusals and counters."""
+    return f"key {key.id}"
