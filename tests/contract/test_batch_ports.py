@@ -16,6 +16,7 @@ from easel.domain.ids import batch_id_of, new_generation_id
 from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
 from easel.domain.rows import Place
+from easel.domain.tenancy import ApiKey
 from easel.errors import AlreadyExistsError, ConflictError, CostCapError, VersionConflictError
 from easel.ports import BatchStore, ChunkTally, GenerationStore, Hold, Idempotency
 from tests.contract.table import THREADS, OneAtATime, at_once, make_table
@@ -80,7 +81,8 @@ def test_created_batch_is_read_back_as_it_was_written(stores: Stores) -> None:
 def test_every_field_of_a_batch_survives_the_store(stores: Stores) -> None:
     full = new_batch().having(
         version=1, status=BatchStatus.STOPPED, ended_at=NOW, announced=True, carrier=3, resumes=2,
-        trusted=True,
+        key=ApiKey(id="key_1", tenant="acme", prefix="ezl_12345678", models=("m",)),
+            trusted=True,
         bounds=Bounds(max_concurrency=7, tolerated_failures=0, max_cost_usd=Decimal("0.10")),
         place=Place(2**40, 999_999, 'custom_id;"a;b";\u4e2d'), prepared=True, rows=10**6, refused=50,
         chunks=10_001, at_once=50, estimated_usd=Decimal("74250.00000000000001"), error=ERROR,
