@@ -95,6 +95,8 @@ class ExecutionEnvironment:
             **({"SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in os.environ else {}),
             **self.spec.variables,
             **credentials,
+            # What is told to this machine stays on it; on AWS nothing sets this.
+            "EASEL_LOOPBACK_WEBHOOKS": "1",
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.spec.runtime}",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.spec.memory_megabytes),
             "AWS_LAMBDA_FUNCTION_NAME": self.spec.name,
@@ -168,7 +170,7 @@ class ExecutionEnvironment:
         while time.monotonic() < ends:
             with self._log_lock:
                 try:
-                    if not select.select([self._process.stdout], [], [], 0)[0]:
+                    if not _readable(self._process.stdout.fileno(), wait=False):
                         return
                 except (OSError, ValueError):
                     return  # the process has ended, and its pipe is closed: all of it was read
@@ -212,7 +214,7 @@ class ExecutionEnvironment:
         assert self._process.stdout is not None
         pipe, data, rest = self._process.stdout.fileno(), b"\n", b""
         while data:
-            select.select([pipe], [], [])
+            _readable(pipe, wait=True)
             with self._log_lock:  # what is no longer in the pipe is in the log
                 data = os.read(pipe, READ_BYTES)
                 *lines, rest = (rest + data).split(b"\n")
@@ -228,6 +230,14 @@ class ExecutionEnvironment:
                 stream.close()
         self._server.shutdown()
         self._server.server_close()
+
+
+def _readable(pipe: int, *, wait: bool) -> bool:
+    """Whether there is something to read, or the end. Not by select(), which knows descriptors below 1024
+    only: a burst of environments has more."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(None if wait else 0))
 
 
 class _RuntimeApiServer(http.server.ThreadingHTTPServer):

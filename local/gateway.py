@@ -2,7 +2,10 @@
 
 Which route a request takes, and what the function gets, is the emulator's work; this only gives the API an
 address of its own. Limits of an HTTP API (docs.aws.amazon.com/apigateway/latest/developerguide/
-http-api-quotas.html, 2025): 30 s for an integration, 10 MB of payload.
+http-api-quotas.html, 2025): 30 s for an integration, 10 MB of payload. Behind it Lambda takes an event of
+6 MB, the body in it as JSON text, or as base64 where its type is not text: what is larger never reaches a
+function. API Gateway answers it with 413 and "Request Too Long" (seen on AWS, though on a REST API:
+https://github.com/koki-develop/lgtm-generator/issues/10, 2021). Larger images go by upload.
 """
 
 import contextlib
@@ -16,6 +19,10 @@ from http import HTTPStatus
 
 INTEGRATION_TIMEOUT_SECONDS = 30.0
 PAYLOAD_LIMIT_BYTES = 10 * 1024 * 1024
+# Of an event (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a body's share of it
+# is all but the headers and some 2 KB.
+EVENT_LIMIT_BYTES = 6 * 1024 * 1024
+TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 IDLE_TIMEOUT_SECONDS = 75.0
 CHUNK_BYTES = 64 * 1024
 DRAIN_LIMIT_BYTES = 100 * 1024 * 1024
@@ -74,6 +81,14 @@ class _PayloadTooLargeError(Exception):
     pass
 
 
+class _EventTooLargeError(Exception):
+    pass
+
+
+class _NoAnswerError(Exception):
+    """The API itself broke the connection, or did not open one."""
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -91,18 +106,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "127.0.0.1", self.server.aws_port, timeout=INTEGRATION_TIMEOUT_SECONDS
         )
         try:
-            self._send_upstream(upstream)
-            self._relay(upstream.getresponse())
+            self._relay(self._answered(upstream))
         except _PayloadTooLargeError:
             self.close_connection = True
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large")
             self._drain()
+        except _EventTooLargeError:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Too Long")
         except ValueError:
             self.close_connection = True  # where the next message starts is unknown
             self._refuse(HTTPStatus.BAD_REQUEST, "Bad Request")
         except TimeoutError:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
-        except ConnectionRefusedError:
+        except _NoAnswerError:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
         except (ConnectionError, http.client.HTTPException):
             self.close_connection = True  # one side went away in the middle of a message
@@ -110,9 +126,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             upstream.close()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _pass_on  # noqa: N815
+    do_TRACE = do_QUERY = _pass_on  # noqa: N815  (no route has them: the API says so itself)
+
+    def _answered(self, upstream: http.client.HTTPConnection) -> http.client.HTTPResponse:
+        try:
+            self._send_upstream(upstream)
+            return upstream.getresponse()
+        except (ConnectionError, http.client.HTTPException) as error:
+            raise _NoAnswerError from error
 
     def _send_upstream(self, upstream: http.client.HTTPConnection) -> None:
         body = b"".join(self._body())
+        if _event_bytes(body, self.headers.get("Content-Type", "")) > EVENT_LIMIT_BYTES:
+            raise _EventTooLargeError
         upstream.putrequest(
             self.command, self.server.prefix + self.path, skip_host=True, skip_accept_encoding=True
         )
@@ -166,6 +192,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
+
+
+def _event_bytes(body: bytes, content_type: str) -> int:
+    """How long a body is in the event that a function gets."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.startswith("text/") or kind in TEXT_TYPES:
+        return len(json.dumps(body.decode(errors="replace"), ensure_ascii=False).encode())
+    return (len(body) + 2) // 3 * 4  # base64
 
 
 def _read_chunked(stream: io.BufferedIOBase) -> Iterator[bytes]:

@@ -41,7 +41,7 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(LARGE)
 
-    do_GET = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
+    do_GET = do_POST = do_HEAD = do_DELETE = do_TRACE = do_QUERY = answer  # noqa: N815
 
 
 @pytest.fixture
@@ -78,6 +78,14 @@ def test_a_request_reaches_the_api_unchanged(url: str, received: list[dict[str, 
     assert answer.data == LARGE
 
 
+@pytest.mark.parametrize("method", ["DELETE", "TRACE", "QUERY"])
+def test_method_that_no_call_has_reaches_the_api_which_says_so_itself(
+    url: str, received: list[dict[str, Any]], method: str
+) -> None:
+    assert urllib3.request(method, f"{url}/v1/models").status == 200
+    assert [one["method"] for one in received] == [method]
+
+
 def test_one_connection_carries_many_requests(url: str, received: list[dict[str, Any]]) -> None:
     pool = urllib3.HTTPConnectionPool("127.0.0.1", int(url.rsplit(":", 1)[1]), maxsize=1)
     for _ in range(3):
@@ -110,6 +118,33 @@ def test_a_body_above_ten_megabytes_is_refused(
     answer = connection.getresponse()
     assert answer.status == 413
     assert answer.read() == b'{"message": "Request Entity Too Large"}'
+    assert received == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "most"),
+    [
+        ("application/json", 6 * 1024 * 1024 - 2),  # the quotation marks around it
+        ("text/plain; charset=utf-8", 6 * 1024 * 1024 - 2),
+        ("multipart/form-data; boundary=b", 6 * 1024 * 1024 // 4 * 3),  # it travels as base64
+        (None, 6 * 1024 * 1024 // 4 * 3),
+    ],
+)
+def test_a_body_that_makes_an_event_too_large_for_lambda_is_refused(
+    url: str, received: list[dict[str, Any]], content_type: str | None, most: int
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    pool = urllib3.HTTPConnectionPool("127.0.0.1", int(url.rsplit(":", 1)[1]), maxsize=1)
+    assert pool.request("POST", "/v1/generations", body=b"x" * most, headers=headers).status == 202
+    answer = pool.request("POST", "/v1/generations", body=b"x" * (most + 1), headers=headers)
+    assert (answer.status, answer.json()) == (413, {"message": "Request Too Long"})
+    assert [len(one["body"]) for one in received] == [most]
+
+
+def test_a_text_counts_as_its_json_does(url: str, received: list[dict[str, Any]]) -> None:
+    body = b'"' * (3 * 1024 * 1024)  # each is escaped
+    headers = {"Content-Type": "application/json"}
+    assert urllib3.request("POST", url, body=body, headers=headers).status == 413
     assert received == []
 
 
