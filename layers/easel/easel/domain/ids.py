@@ -9,11 +9,17 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 GENERATION_ID = re.compile(f"gen_{ULID}")
 BATCH_ID = re.compile(f"bat_{ULID}")
+DELIVERY_ID = re.compile(f"msg_{ULID}")
 
 
 def new_generation_id(now: datetime) -> str:
     """A fresh `gen_` id; ids made in a later millisecond sort after it."""
     return "gen_" + _ulid(now, secrets.randbits(80))
+
+
+def earliest_generation_id(moment: datetime) -> str:
+    """What no generation id made from then on sorts before."""
+    return "gen_" + _ulid(moment, 0)
 
 
 def new_key_id(now: datetime) -> str:
@@ -39,9 +45,37 @@ def batch_id_of(tenant: str, *source: str) -> str:
     return "bat_" + _text(value)
 
 
+def new_delivery_id(now: datetime) -> str:
+    """A fresh `msg_` id of a webhook's delivery that a caller asks for."""
+    return "msg_" + _ulid(now, secrets.randbits(80))
+
+
+def delivery_id_of(generation_id: str, event: str, ended_at: datetime) -> str:
+    """The one id of the delivery by which this end of a generation is told first, whoever tells it."""
+    return "msg_" + _ulid(ended_at, _digest(generation_id, event) % 2**80)
+
+
+def generation_bits(generation_id: str) -> int:
+    """The 128 bits of a generation's id, for forms in which others write it."""
+    bits = 0
+    for character in generation_id.removeprefix("gen_"):
+        bits = (bits << 5) | ALPHABET.index(character)
+    return bits
+
+
+def generation_id_of(bits: int) -> str:
+    """The generation's id of these 128 bits."""
+    return "gen_" + _text(bits)
+
+
 def is_generation_id(text: str) -> bool:
     """Whether the text has the form of a generation's id."""
     return GENERATION_ID.fullmatch(text) is not None
+
+
+def is_delivery_id(text: str) -> bool:
+    """Whether the text has the form of a delivery's id."""
+    return DELIVERY_ID.fullmatch(text) is not None
 
 
 def is_batch_id(text: str) -> bool:

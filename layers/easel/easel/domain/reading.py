@@ -1,37 +1,65 @@
 """Reading a request: from JSON to the validated model, or to a refusal that names the fields."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from easel.domain.request import GenerationRequest, Lora
+from easel.domain.request import GenerationRequest, Lora, Submission, Webhook
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
 
 PROBLEMS_MAX, FIELD_CHARACTERS_MAX = 20, 100  # callers choose names and number of unknown fields
 LIMIT_KEYS = ("max_length", "min_length", "le", "ge", "lt", "gt")
+INNER: Mapping[str, tuple[str, type[BaseModel]]] = {"lora": ("LoRA", Lora), "webhook": ("webhook", Webhook)}
+Body = TypeVar("Body", bound=BaseModel)
 
 
 def parse_request(body: str) -> GenerationRequest:
     """The body as a request. Raises MalformedRequestError or InvalidRequestError."""
+    return parse_as(GenerationRequest, body)
+
+
+def parse_submission(body: str) -> tuple[GenerationRequest, bool]:
+    """The body as a request, and whether it only asks what would be done. Raises as `parse_request` does."""
+    submission = parse_as(Submission, body)
+    fields = {name: getattr(submission, name) for name in submission.model_fields_set - {"dry_run"}}
+    return GenerationRequest.model_construct(**fields), submission.dry_run
+
+
+def parse_as(model: type[Body], body: str) -> Body:
+    """The body as one of what callers send. Raises MalformedRequestError or InvalidRequestError."""
     try:
-        return GenerationRequest.model_validate_json(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         # The input may hold the prompt: it stays out of what is raised, answered and logged.
         faults = error.errors(include_url=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
         raise MalformedRequestError(f"The body is not JSON: {faults[0]['ctx']['error']}.")
-    problems = [_problem(fault) for fault in faults[:PROBLEMS_MAX]]
+    raise _refusal(model, faults)
+
+
+def read_as(model: type[Body], value: Any) -> Body:
+    """JSON values as one of what callers send. Raises InvalidRequestError."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+    raise _refusal(model, faults)
+
+
+def _refusal(model: type[BaseModel], faults: Sequence[Any]) -> InvalidRequestError:
+    problems = [_problem(model, fault) for fault in faults[:PROBLEMS_MAX]]
     fields = ", ".join(dict.fromkeys(problem.field for problem in problems))
-    raise InvalidRequestError(f"The request is not valid; see: {fields}.", problems)
+    return InvalidRequestError(f"The request is not valid; see: {fields}.", problems)
 
 
-def _problem(fault: Any) -> FieldProblem:
+def _problem(model: type[BaseModel], fault: Any) -> FieldProblem:
     field = ".".join(str(part) for part in fault["loc"])[:FIELD_CHARACTERS_MAX] or "body"
     context = fault.get("ctx", {})
     if fault["type"] == "extra_forbidden":
-        what, owner = ("LoRA", Lora) if len(fault["loc"]) > 1 else ("request", GenerationRequest)
+        inner = fault["loc"][0] if len(fault["loc"]) > 1 else ""
+        what, owner = INNER.get(inner, ("request", model))
         return FieldProblem(field, f"is not a field of a {what}", allowed=tuple(owner.model_fields))
     limits = [str(context[key]) for key in LIMIT_KEYS if key in context]
     message = fault["msg"].removeprefix("Value error, ")

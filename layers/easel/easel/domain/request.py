@@ -5,7 +5,6 @@ import binascii
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +17,21 @@ from pydantic import (
     StringConstraints,
 )
 
-from easel.domain.sizes import parse_size
+from easel.domain.forms import (
+    DATA_LINK,
+    HTTPS_LINK,
+    LOOPBACK_LINK,
+    SECRET,
+    SIZE,
+    UNDAMAGED,
+    UPLOAD,
+    VISIBLE,
+    VISIBLE_TEXT,
+    WEIGHTS_PATH,
+    has_form,
+    told,
+    whole,
+)
 
 PROMPT_MAX = 4000  # code points; the longest that any route takes (AI/ML API)
 IMAGES_MAX = 3
@@ -29,47 +42,39 @@ DEADLINE_SECONDS_MIN, DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_DEFAULT = 10, 3600,
 
 # A secret's length (Standard Webhooks, Signature scheme: 24 to 64 bytes).
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
-LOOPBACK_URL = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[!-~]*)?$")
-UPLOAD = re.compile(r"upload:upl_[0-7][0-9A-HJKMNP-TV-Z]{25}")
-WEIGHTS_PATH = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+){1,4}", re.ASCII)
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not re.search(VISIBLE, text):
         raise ValueError("must not be blank")
     return text
 
 
 def _undamaged(text: str) -> str:
-    if "\ufffd" in text:  # what decoders put in the place of bytes that are no UTF-8
+    if not has_form(text, UNDAMAGED):
         raise ValueError("holds U+FFFD: it was damaged on its way here, send UTF-8")
     return text
 
 
 def _known_weights_form(text: str) -> str:
-    if not (is_https_link(text) or WEIGHTS_PATH.fullmatch(text)):
+    if not has_form(text, HTTPS_LINK, WEIGHTS_PATH):
         raise ValueError("must be an https URL, or a HuggingFace path such as `owner/name`")
     return text
 
 
 def is_https_link(text: str) -> bool:
-    """Whether the text is an https URL with a host, of printable ASCII without spaces."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    plain = text.isascii() and text.isprintable() and " " not in text
-    return plain and parts.scheme == "https" and bool(parts.hostname)
+    """Whether the text is an https URL with a host and no user, of printable ASCII without spaces."""
+    return has_form(text, HTTPS_LINK)
 
 
 def _known_size_form(text: str) -> str:
-    if parse_size(text) is None:
+    if not has_form(text, SIZE):
         raise ValueError('must be "W*H" or "WxH" in pixels, or a ratio such as "16:9"')
     return text
 
 
 def _known_image_form(text: str) -> str:
-    if not (is_https_link(text) or text.startswith(("data:", "s3://")) or UPLOAD.fullmatch(text)):
+    if not (has_form(text, HTTPS_LINK, UPLOAD) or text.startswith(("data:", "s3://"))):
         raise ValueError('must be an https URL, a "data:image/...;base64," URL or "upload:ID"')
     if len(text) > IMAGE_URL_MAX and not text.startswith("data:"):
         raise ValueError(f"has {len(text)} characters, a link may have {IMAGE_URL_MAX}")
@@ -79,10 +84,8 @@ def _known_image_form(text: str) -> str:
 def _known_webhook_form(text: str) -> str:
     # On the local stack a webhook may go to loopback, which has no certificate; whether an address may be
     # told is decided when it is resolved.
-    if not (is_https_link(text) or LOOPBACK_URL.match(text)):
-        raise ValueError("must be an https URL")
-    if urlsplit(text).username is not None:
-        raise ValueError("must not hold a user name or password")
+    if not has_form(text, HTTPS_LINK, LOOPBACK_LINK):
+        raise ValueError("must be an https URL without user name or password")
     return text
 
 
@@ -104,9 +107,34 @@ def _one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+WHOLE = BeforeValidator(whole)
 Prompt = Annotated[
-    str, Field(min_length=1, max_length=PROMPT_MAX), AfterValidator(_not_blank), AfterValidator(_undamaged)
+    str,
+    Field(min_length=1, max_length=PROMPT_MAX),
+    AfterValidator(_not_blank),
+    AfterValidator(_undamaged),
+    told(VISIBLE_TEXT),
 ]
+NegativePrompt = Annotated[str, Field(max_length=PROMPT_MAX), AfterValidator(_undamaged), told(UNDAMAGED)]
+SizeText = Annotated[str, Field(max_length=16), AfterValidator(_known_size_form), told(SIZE)]
+ImageLink = Annotated[
+    str, AfterValidator(_known_image_form), told(HTTPS_LINK, DATA_LINK, UPLOAD, format="uri")
+]
+Weights = Annotated[
+    str,
+    Field(min_length=1, max_length=2048),
+    AfterValidator(_known_weights_form),
+    told(HTTPS_LINK, WEIGHTS_PATH),
+]
+WebhookUrl = Annotated[
+    str,
+    Field(min_length=1, max_length=2048),
+    AfterValidator(_known_webhook_form),
+    told(HTTPS_LINK),
+]
+RouteName = Annotated[str, Field(max_length=64)]
+Routes = Annotated[tuple[RouteName, ...], Field(min_length=1, max_length=20)]
+WebhookSecret = Annotated[str, AfterValidator(_known_secret_form), told(SECRET)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Metadata = dict[
     Annotated[str, StringConstraints(min_length=1, max_length=64)],
@@ -132,10 +160,8 @@ class WebhookEvent(StrEnum):
 class Webhook(RequestModel):
     """Where the end of a generation is told, by a POST in the Standard Webhooks form."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_known_webhook_form)] = Field(
-        description="https URL of a public host; redirects are not followed"
-    )
-    secret: Annotated[str, AfterValidator(_known_secret_form)] | None = Field(
+    url: WebhookUrl = Field(description="https URL of a public host; redirects are not followed")
+    secret: WebhookSecret | None = Field(
         default=None, repr=False, description="`whsec_` and base64 of 24 to 64 bytes; else the tenant's own"
     )
     events: Annotated[tuple[WebhookEvent, ...], Field(min_length=1, max_length=4)] = Field(
@@ -146,11 +172,11 @@ class Webhook(RequestModel):
 class Lora(RequestModel):
     """A LoRA to apply; a request with one is served by LoRA routes only."""
 
-    weights: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_known_weights_form)] = (
-        Field(description="https URL of the weights, or a HuggingFace path such as `owner/name`")
+    weights: Weights = Field(
+        description="https URL of the weights, or a HuggingFace path such as `owner/name`"
     )
     scale: Annotated[Number, Field(ge=0, le=2)] | None = Field(default=None, description="0 to 2")
-    steps: Annotated[StrictInt, Field(ge=28, le=50)] | None = Field(
+    steps: Annotated[StrictInt, Field(ge=28, le=50), WHOLE] | None = Field(
         default=None, description="inference steps, 28 to 50"
     )
     guidance: Annotated[Number, Field(ge=2, le=4)] | None = Field(default=None, description="2 to 4")
@@ -162,24 +188,29 @@ class GenerationRequest(RequestModel):
 
     model: str = Field(description="one of the models of `GET /v1/models`", max_length=64)
     prompt: Prompt = Field(description=f"what to draw, 1 to {PROMPT_MAX} code points")
-    negative_prompt: Annotated[str, Field(max_length=PROMPT_MAX), AfterValidator(_undamaged)] | None = Field(
+    negative_prompt: NegativePrompt | None = Field(
         default=None, description="what to avoid, in code points; most routes take 500"
     )
-    size: Annotated[str, Field(max_length=16), AfterValidator(_known_size_form)] | None = Field(
+    size: SizeText | None = Field(
         default=None, description='pixels as "1664*928" or "1664x928", or a ratio such as "16:9"'
     )
-    n: Annotated[StrictInt, Field(ge=1, le=N_MAX)] | None = Field(
+    n: Annotated[StrictInt, Field(ge=1, le=N_MAX), WHOLE] | None = Field(
         default=None, description=f"number of images, 1 to {N_MAX}; most routes make 1"
     )
-    seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(
+    seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX), WHOLE] | None = Field(
         default=None, description="for similar results again; most routes take 0 to 2147483647"
     )
     prompt_extend: StrictBool | None = Field(default=None, description="let the vendor rewrite the prompt")
     safety_filter: StrictBool | None = Field(default=None, description="the vendor's content filter")
     watermark: StrictBool | None = Field(default=None, description="mark the bottom-right corner")
-    images: Annotated[
-        tuple[Annotated[str, AfterValidator(_known_image_form)], ...], Field(max_length=IMAGES_MAX)
-    ] = Field(default=(), description="input images of an edit, in order: https or data URLs", repr=False)
+    images: Annotated[tuple[ImageLink, ...], Field(max_length=IMAGES_MAX)] = Field(
+        default=(),
+        description=(
+            "input images of an edit, in order: https URLs, data URLs, or `upload:ID` of `POST /v1/uploads`; "
+            "PNG, JPEG, WebP, GIF, BMP or TIFF, sides of 384 to 3072 px, 10 MB each"
+        ),
+        repr=False,
+    )
     lora: Lora | None = Field(default=None, description="served by LoRA routes only")
     output_format: Literal["png", "jpeg"] | None = Field(
         default=None, description="where the route can choose"
@@ -188,12 +219,7 @@ class GenerationRequest(RequestModel):
         default=None, description="1 to 20, where the route has it"
     )
     route: (
-        Annotated[
-            tuple[Annotated[str, Field(max_length=64)], ...],
-            Field(min_length=1, max_length=20),
-            BeforeValidator(_one_or_many),
-        ]
-        | None
+        Annotated[Routes, BeforeValidator(_one_or_many, json_schema_input_type=RouteName | Routes)] | None
     ) = Field(default=None, description="one route, or several in the order to try")
     strict: StrictBool = Field(
         default=False, description="refuse rather than drop or truncate what a route cannot honour"
@@ -201,12 +227,21 @@ class GenerationRequest(RequestModel):
     on_unknown: Literal["fail", "resubmit"] = Field(
         default="fail", description="what to do when a vendor's answer to a submit is lost"
     )
-    deadline_seconds: Annotated[StrictInt, Field(ge=DEADLINE_SECONDS_MIN, le=DEADLINE_SECONDS_MAX)] = Field(
-        default=DEADLINE_SECONDS_DEFAULT, description="seconds until the generation ends in any case"
+    deadline_seconds: Annotated[StrictInt, Field(ge=DEADLINE_SECONDS_MIN, le=DEADLINE_SECONDS_MAX), WHOLE] = (
+        Field(default=DEADLINE_SECONDS_DEFAULT, description="seconds until the generation ends in any case")
     )
-    webhook: Annotated[Webhook, BeforeValidator(_url_or_webhook)] | None = Field(
-        default=None, description='where its end is told: a URL, or {"url", "secret", "events"}'
-    )
+    webhook: (
+        Annotated[Webhook, BeforeValidator(_url_or_webhook, json_schema_input_type=WebhookUrl | Webhook)]
+        | None
+    ) = Field(default=None, description='where its end is told: a URL, or {"url", "secret", "events"}')
     metadata: Annotated[Metadata, Field(max_length=16)] = Field(
         default_factory=dict, description="up to 16 strings of the caller's own, given back as they came"
+    )
+
+
+class Submission(GenerationRequest):
+    """A request as it is posted, which may only ask what would be done with it."""
+
+    dry_run: StrictBool = Field(
+        default=False, description="only say which routes, parameters, price and time it would take"
     )

@@ -1,7 +1,7 @@
 """Who calls, what they may do, and how much of it."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -49,6 +49,14 @@ class Limits(BaseModel):
 
 
 NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose limits they are: `key NAME` or `tenant NAME`."""
+
+    name: str
+    limits: Limits
 
 
 class ApiKey(BaseModel):
@@ -106,9 +114,11 @@ class Caller(BaseModel):
         """Whether the key allows this; who comes without one is trusted."""
         return self.key is None or scope in self.key.scopes
 
+    def owners(self, of_tenant: Limits) -> tuple[Owner, ...]:
+        """Whose limits hold: the key's, where there is one, and the tenant's."""
+        tenant = Owner(f"tenant {self.tenant}", of_tenant)
+        return (Owner(f"key {self.key.id}", self.key.limits), tenant) if self.key else (tenant,)
+
     def with_quota(self, quota: Quota | None) -> Self:
         """The same caller, with where it stands."""
         return self.model_copy(update={"quota": quota})
-
-
-NOTHING = Decimal(0)
