@@ -1,5 +1,6 @@
 """The local stack's settings: from the environment, else from `.env`, else the defaults."""
 
+import base64
 import json
 import re
 import secrets
@@ -8,13 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
+from easel.aws.key_book import new_secret
 from easel.catalogue import CATALOGUE
 from easel.domain.limits import configured_limits
+from easel.domain.request import WebhookSecret
+from easel.domain.webhooks import schedule_of
 from easel.errors import SettingsError
 from easel.routing import Policy
+from easel.signatures import SECRET_PREFIX
 from local.failure import StackError
 
-API_KEY_PREFIX = "ezl_"
+WEBHOOK_SECRET_BYTES = 32
 LATENCY = re.compile(r"[0-9]+(\.[0-9]+)?(-[0-9]+(\.[0-9]+)?)?")
 SANDBOX_KEY = "sandbox-key"  # what a sandbox vendor is called with; any key would do
 ENV_LINE = re.compile(
@@ -43,6 +50,8 @@ class Settings:
     sandbox_latency: str | None = None
     vendor_limits: str | None = None
     routing_policy: Policy = Policy.BALANCED
+    webhook_secret: str | None = field(default=None, repr=False)  # None for the one in the data folder
+    webhook_schedule: str | None = None
 
     @property
     def limits(self) -> str:
@@ -74,6 +83,8 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Settings:
         sandbox_latency=_latency(text("EASEL_SANDBOX_LATENCY")),
         vendor_limits=_limits(text("EASEL_VENDOR_LIMITS")),
         routing_policy=_policy(text("EASEL_ROUTING_POLICY")),
+        webhook_secret=_webhook_secret(text("EASEL_WEBHOOK_SECRET")),
+        webhook_schedule=_webhook_schedule(text("EASEL_WEBHOOK_SCHEDULE")),
     )
 
 
@@ -96,10 +107,19 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 def keep_api_key(data: Path) -> str:
     """Return the default tenant's key from the data folder, made at the first start (mode 0600)."""
-    file = data / "api-key"
+    return _kept(data / "api-key", new_secret())
+
+
+def keep_webhook_secret(data: Path) -> str:
+    """Return what webhooks are signed with from the data folder, made at the first start (mode 0600)."""
+    made = base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
+    return _kept(data / "webhook-secret", SECRET_PREFIX + made)
+
+
+def _kept(file: Path, made: str) -> str:
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(API_KEY_PREFIX + secrets.token_urlsafe(32) + "\n")
+        file.write_text(made + "\n")
     return file.read_text().strip()
 
 
@@ -136,6 +156,21 @@ def _policy(value: str | None) -> Policy:
         return Policy(value or Policy.BALANCED)
     except ValueError:
         raise StackError(f"EASEL_ROUTING_POLICY must be {', '.join(Policy)}, not {value!r}.") from None
+
+
+def _webhook_secret(value: str | None) -> str | None:
+    try:
+        return value and TypeAdapter(WebhookSecret).validate_python(value)
+    except ValidationError:
+        raise StackError("EASEL_WEBHOOK_SECRET must be `whsec_` and base64 of 24 to 64 bytes.") from None
+
+
+def _webhook_schedule(value: str | None) -> str | None:
+    try:
+        schedule_of(value or "0")
+    except SettingsError as error:
+        raise StackError(f"EASEL_WEBHOOK_SCHEDULE: {error}.") from error
+    return value
 
 
 def _vendor(prefix: str, text: Callable[[str], str | None]) -> VendorAccess:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from easel.aws.keys import VISIBLE_CHARACTERS, put_api_key
+from easel.aws.keys import VISIBLE_CHARACTERS, DynamoApiKeys, put_api_key
 from easel.domain.tenancy import ApiKey
 from local.aws_endpoint import REGION, AwsEndpoint
 from local.build import REPOSITORY, build
@@ -22,7 +22,7 @@ from local.gaps import GAPS
 from local.gateway import Gateway
 from local.processes import LeashedProcess, free_port, port_is_free
 from local.runtime_client import make_runtime_client
-from local.settings import Settings, keep_api_key
+from local.settings import Settings, keep_api_key, keep_webhook_secret
 
 STACK = "easel"
 STAGE = "local"
@@ -96,8 +96,11 @@ class LocalStack:
         with self._step("template deployed"):
             self.outputs = deploy(self.aws, built, STACK, self._parameters(), GAPS)
             self._put_vendor_keys()
+            self._put_webhook_secret()
             key = ApiKey(id=DEFAULT_KEY_ID, tenant=DEFAULT_TENANT, prefix=self.api_key[:VISIBLE_CHARACTERS])
-            put_api_key(self.aws.client("dynamodb"), self.outputs["TableName"], self.api_key, key)
+            dynamodb, table = self.aws.client("dynamodb"), self.outputs["TableName"]
+            if DynamoApiKeys(dynamodb, table).find(self.api_key) is None:  # limits that were set stay
+                put_api_key(dynamodb, table, self.api_key, key)
         with self._step("API answers"):
             self._open_gateway(port, aws_port)
 
@@ -197,13 +200,21 @@ class LocalStack:
             "VendorBaseUrls": json.dumps(urls),
             "VendorLimits": self.settings.limits,
             "RoutingPolicy": self.settings.routing_policy.value,
+            **({"WebhookSchedule": schedule} if (schedule := self.settings.webhook_schedule) else {}),
         }
 
     def _put_vendor_keys(self) -> None:
-        secrets, secret = self.aws.client("secretsmanager"), self.outputs["VendorKeysSecretArn"]
         keys = json.dumps({name: vendor.key for name, vendor in self.settings.vendors.items()})
-        if secrets.get_secret_value(SecretId=secret)["SecretString"] != keys:
-            secrets.put_secret_value(SecretId=secret, SecretString=keys)
+        self._put_secret("VendorKeysSecretArn", keys)
+
+    def _put_webhook_secret(self) -> None:
+        secret = self.settings.webhook_secret or keep_webhook_secret(self.settings.data)
+        self._put_secret("WebhookSecretArn", secret)
+
+    def _put_secret(self, output: str, text: str) -> None:
+        secrets, secret = self.aws.client("secretsmanager"), self.outputs[output]
+        if secrets.get_secret_value(SecretId=secret)["SecretString"] != text:
+            secrets.put_secret_value(SecretId=secret, SecretString=text)
 
     def _open_gateway(self, port: int, aws_port: int) -> None:
         api_id = self.outputs["ApiUrl"].split("//")[-1].split(".")[0]

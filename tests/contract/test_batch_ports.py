@@ -20,7 +20,7 @@ from easel.domain.tenancy import ApiKey
 from easel.errors import AlreadyExistsError, ConflictError, CostCapError, VersionConflictError
 from easel.ports import BatchStore, ChunkTally, GenerationStore, Hold, Idempotency
 from tests.contract.table import THREADS, OneAtATime, at_once, make_table
-from tests.fakes.memory import MemoryGenerations
+from tests.fakes.memory import FakeClock, MemoryGenerations
 from tests.fakes.memory_batches import MemoryBatches
 from tests.template import RESOURCES
 
@@ -38,7 +38,7 @@ class Stores:
 
 def dynamo_stores(client: Any) -> Stores:
     table = make_table(client)
-    return Stores(DynamoBatches(client, table, 90), DynamoGenerations(client, table, 90))
+    return Stores(DynamoBatches(client, table, 90), DynamoGenerations(client, table, 90, FakeClock()))
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -390,7 +390,7 @@ class Busy:
 def test_transactions_that_meet_at_the_tally_are_no_cap_and_no_duplicate() -> None:
     batch = new_batch()
     with pytest.raises(ConflictError):
-        DynamoGenerations(Busy(), "table", 90).create(queued(), None, hold(batch, "0.075", "1"))
+        DynamoGenerations(Busy(), "table", 90, FakeClock()).create(queued(), None, hold(batch, "0.075", "1"))
     with pytest.raises(VersionConflictError):
         DynamoBatches(Busy(), "table", 90).count(batch.id, 1, ChunkTally(0, Tally()), SOME)
 

@@ -10,6 +10,7 @@ from easel.domain.ids import new_generation_id
 from easel.ports import GenerationStore
 from tests.contract.table import make_table
 from tests.contract.test_ports import ERROR, NOW, make_store, queued
+from tests.fakes.memory import FakeClock
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -39,7 +40,7 @@ def test_more_than_a_hundred_are_read_and_the_latest_writes_are_seen(store: Gene
 def test_what_dynamodb_did_not_get_to_is_asked_for_again(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = DynamoGenerations(dynamodb, make_table(dynamodb), 90)
+    store = DynamoGenerations(dynamodb, make_table(dynamodb), 90, FakeClock())
     made = [queued() for _ in range(120)]
     for one in made:
         store.create(one, None)

@@ -19,11 +19,13 @@ from easel.domain.generation import (
     GenerationError,
     Image,
     Origin,
+    Reservation,
     ResultRef,
     Slot,
     Status,
 )
 from easel.domain.ids import new_generation_id
+from easel.domain.latency import Expectation
 from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
 from easel.errors import (
@@ -33,7 +35,7 @@ from easel.errors import (
 )
 from easel.ports import Claim, GenerationStore, Idempotency
 from tests.contract.table import make_table
-from tests.fakes.memory import MemoryGenerations
+from tests.fakes.memory import FakeClock, MemoryGenerations
 from tests.template import RESOURCES
 
 NOW = datetime.now(UTC).replace(microsecond=123456)
@@ -45,7 +47,7 @@ def make_store(kind: str, request: pytest.FixtureRequest) -> GenerationStore:
     if kind == "memory":
         return MemoryGenerations()
     client = request.getfixturevalue("dynamodb")
-    return DynamoGenerations(client, make_table(client), 90)
+    return DynamoGenerations(client, make_table(client), 90, FakeClock())
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -84,7 +86,9 @@ def everything() -> Generation:
         safety_filter=True, watermark=False, images=["https://example.com/" + "x" * 4000],
         lora={"weights": "owner/name", "scale": 0.1, "steps": 28, "guidance": 2.0, "go_fast": False},
         output_format="png", guidance_scale=19.999999999999996, route=["a/b", "c/d"], strict=True,
-        on_unknown="resubmit", deadline_seconds=3600, metadata={text: text, "empty": ""},
+        on_unknown="resubmit", deadline_seconds=3600,
+        webhook={"url": "https://x.example", "secret": "whsec_" + "A" * 32, "events": ["generation.failed"]},
+        metadata={text: text, "empty": ""},
     )  # fmt: skip
     failure = Failure(
         failure_class=FailureClass.RATE_LIMIT, code="c", message=text, http_status=429, request_id="r",
@@ -98,6 +102,7 @@ def everything() -> Generation:
         billed=Money.of("0.10", "USD"), possibly_billed=Money.of("91000", "credits"),
         refunded=Money.of("0.0000001", "CNY"),
     )  # fmt: skip
+    expected = Expectation(typical=29.999, slow=60.001, samples=32)
     report = ParameterReport(
         applied={"n": 6, "guidance_scale": 19.999999999999996, "watermark": False, "lora": {"scale": 0.1}},
         mapped={"size": {"from": "16:9", "to": "1664*928"}},
@@ -108,8 +113,9 @@ def everything() -> Generation:
     return queued(now=NOW).having(
         request=asked, version=1, route="a/b", routes=("a/b", "c/d"), parameters=report, seed=2**64 - 1,
         attempts=(attempt, attempt.having(number=2, state=AttemptState.ACCEPTED)), images=(image, image),
-        slot=Slot(route="c/d", at=NOW, because=text, failures=7, taken_at=NOW), carrier=3,
-        announced=True, routed_by="fastest",
+        slot=Slot(route="c/d", at=NOW, because=text, failures=7, taken_at=NOW, expected=expected), carrier=3,
+        announced=True, routed_by="fastest", expected=expected, quoted_usd=Decimal("0.075"),
+        reservation=Reservation(usd=Decimal("0.15"), budgets=("tenant t", "key k"), places=("key k",)),
         origin=Origin(
             batch="bat_1", row=7, custom_id=text, execution="arn:x", correlation_id=text,
             reserved_usd=Decimal("0.075"),
@@ -287,7 +293,7 @@ def test_record_that_moved_this_very_moment_is_not_quiet(store: GenerationStore)
 
 def test_quiet_records_of_many_pages_are_all_found(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     table = make_table(dynamodb)
-    many = DynamoGenerations(dynamodb, table, 90)
+    many = DynamoGenerations(dynamodb, table, 90, FakeClock())
     made = [queued(now=NOW - timedelta(hours=1) + timedelta(seconds=number)) for number in range(7)]
     for one in made:
         many.create(one, None)
@@ -394,7 +400,7 @@ def test_forged_cursor_is_refused_by_its_name(store: GenerationStore, cursor: st
 
 def test_record_and_key_expire_by_the_tables_own_attribute(dynamodb: Any) -> None:
     table = make_table(dynamodb)
-    DynamoGenerations(dynamodb, table, 90).create(queued(), key())
+    DynamoGenerations(dynamodb, table, 90, FakeClock()).create(queued(), key())
     ttl = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
     items = dynamodb.scan(TableName=table)["Items"]
     expiries = sorted(int(item[ttl]["N"]) - int(NOW.timestamp()) for item in items)
@@ -402,7 +408,7 @@ def test_record_and_key_expire_by_the_tables_own_attribute(dynamodb: Any) -> Non
 
 
 def test_foreign_faults_of_the_table_are_not_mistaken_for_conflicts(dynamodb: Any) -> None:
-    lost = DynamoGenerations(dynamodb, "no-such-table", 90)
+    lost = DynamoGenerations(dynamodb, "no-such-table", 90, FakeClock())
     with pytest.raises(ClientError):
         lost.create(queued(), None)
     with pytest.raises(ClientError):

@@ -8,6 +8,8 @@ from botocore.exceptions import ClientError
 
 from easel.aws.route_states import DynamoRouteStates
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
+from easel.domain.ids import ALPHABET
+from easel.domain.latency import SAMPLES_MAX
 from easel.ports import RouteStates
 from tests.contract.table import THREADS, OneAtATime, at_once, make_table
 from tests.fakes.memory import MemoryRouteStates
@@ -217,3 +219,48 @@ def test_foreign_faults_of_the_table_are_not_mistaken_for_conditions(dynamodb: A
         lost.take_slot(ROUTE, 5, NOW, FAR)
     with pytest.raises(ClientError):
         lost.probe(ROUTE, NOW)
+
+
+# ── How long results took ─────────────────────────────────────────────────────────────────────────────
+
+
+def generation_ids(count: int) -> list[str]:
+    """Ids whose last characters are all that there are, over and over."""
+    return [f"gen_01ARYZ6S41000000000000000{ALPHABET[number % 32]}" for number in range(count)]
+
+
+def test_what_results_took_is_known_of_their_route_only(states: RouteStates) -> None:
+    now = datetime.now(UTC)
+    for holder, seconds in zip(generation_ids(3), (1.5, 30.25, 0.001), strict=True):
+        states.took(ROUTE, holder, seconds, now)
+    found = states.read([ROUTE, "b/m"])
+    assert sorted(found[ROUTE].took) == [0.001, 1.5, 30.25]
+    assert found["b/m"].took == ()
+
+
+def test_of_very_many_results_no_more_are_kept_than_are_looked_at_and_old_ones_make_room(
+    states: RouteStates,
+) -> None:
+    now = datetime.now(UTC)
+    for number, holder in enumerate(generation_ids(3 * SAMPLES_MAX)):
+        states.took(ROUTE, holder, number, now)
+    took = states.read([ROUTE])[ROUTE].took
+    assert len(took) == SAMPLES_MAX
+    assert min(took) == 2 * SAMPLES_MAX
+
+
+def test_time_that_a_result_took_leaves_the_rest_of_the_state_alone(states: RouteStates) -> None:
+    states.take_slot(ROUTE, 5, NOW, FAR)
+    states.failed(ROUTE, NOW)
+    states.took(ROUTE, generation_ids(1)[0], 3, datetime.now(UTC))
+    assert states.read([ROUTE])[ROUTE] == RouteState(next_slot_at=after(5), failures=1, took=(3.0,))
+
+
+def test_latencies_of_yesterday_say_nothing_of_today(dynamodb: Any) -> None:
+    states = DynamoRouteStates(dynamodb, make_table(dynamodb))
+    now = datetime.now(UTC)
+    one, two, three = generation_ids(3)
+    states.took(ROUTE, one, 1, now - timedelta(hours=25))
+    states.took(ROUTE, two, 2, now - timedelta(hours=23))
+    states.took(ROUTE, three, 3, now)
+    assert sorted(states.read([ROUTE])[ROUTE].took) == [2, 3]

@@ -7,7 +7,8 @@ import pytest
 
 from easel.catalogue import CATALOGUE
 from easel.domain.request import GenerationRequest
-from easel.errors import InvalidRequestError
+from easel.domain.tenancy import ApiKey
+from easel.errors import FieldProblem, ForbiddenError, InvalidRequestError
 from easel.routing import Choice, Policy, choose
 
 EVERYWHERE = tuple(CATALOGUE.endpoints)
@@ -189,3 +190,107 @@ def test_prices_in_different_units_are_compared_in_one() -> None:
 def test_same_request_always_chooses_the_same() -> None:
     one = choose(request(watermark=True, size="16:9"), CATALOGUE, EVERYWHERE)
     assert one == choose(request(watermark=True, size="16:9"), CATALOGUE, EVERYWHERE)
+
+
+# ── What a key allows, what a front door prefers ──────────────────────────────────────────────────────
+
+
+def key(**known: Any) -> ApiKey:
+    return ApiKey(id="key_1", tenant="t", prefix="p", **known)
+
+
+def allowed(known: ApiKey, **fields: Any) -> list[str]:
+    return names(choose(request(**fields), CATALOGUE, EVERYWHERE, key=known))
+
+
+def forbidden(known: ApiKey, **fields: Any) -> FieldProblem:
+    with pytest.raises(ForbiddenError) as caught:
+        choose(request(**fields), CATALOGUE, EVERYWHERE, key=known)
+    (problem,) = caught.value.problems
+    return problem
+
+
+def test_key_without_a_list_allows_everything() -> None:
+    assert allowed(key()) == chosen()
+
+
+def test_key_allows_its_models_and_no_other() -> None:
+    known = key(models=("qwen-image", "qwen-image-plus"))
+    assert allowed(known, model="qwen-image-plus") == chosen(model="qwen-image-plus")
+    problem = forbidden(known)
+    assert (problem.field, problem.allowed) == ("model", ("qwen-image", "qwen-image-plus"))
+
+
+def test_snapshot_of_an_allowed_model_is_another_model() -> None:
+    assert forbidden(key(models=("qwen-image-max",)), model="qwen-image-max-2025-12-30").field == "model"
+
+
+def test_of_all_routes_those_that_the_key_allows_are_left_in_their_order() -> None:
+    routes = ("pixeldojo/qwen-image-max", "mulerouter/qwen-image-max", "aimlapi/qwen-image")
+    assert allowed(key(routes=routes)) == ["mulerouter/qwen-image-max", "pixeldojo/qwen-image-max"]
+
+
+def test_named_route_that_the_key_does_not_allow_is_refused_rather_than_skipped() -> None:
+    known = key(routes=("mulerouter/qwen-image-max",))
+    named = ["mulerouter/qwen-image-max", "pixeldojo/qwen-image-max"]
+    assert allowed(known, route=named[:1]) == named[:1]
+    problem = forbidden(known, route=named)
+    assert (problem.field, problem.allowed) == ("route", ("mulerouter/qwen-image-max",))
+
+
+def test_model_none_of_whose_routes_the_key_allows_is_refused() -> None:
+    assert forbidden(key(routes=("aimlapi/qwen-image",))).field == "route"
+    assert forbidden(key(routes=())).field == "route"
+    assert forbidden(key(models=())).field == "model"
+
+
+def test_lora_goes_past_no_list_of_routes_or_models() -> None:
+    lora = {"weights": "owner/name"}
+    assert allowed(key(routes=("pixeldojo/qwen-image-lora",)), lora=lora) == ["pixeldojo/qwen-image-lora"]
+    assert forbidden(key(routes=("pixeldojo/qwen-image-max",)), lora=lora).field == "route"
+    assert forbidden(key(models=("qwen-image",)), lora=lora).field == "model"
+
+
+def test_refusal_for_a_key_tells_nothing_of_other_routes() -> None:
+    known = key(routes=("mulerouter/qwen-image-max",))
+    with pytest.raises(InvalidRequestError) as caught:
+        choose(request(n=2), CATALOGUE, EVERYWHERE, key=known)
+    assert {problem.message.partition(":")[0] for problem in caught.value.problems} == set(known.routes or ())
+
+
+def test_word_that_is_no_model_or_route_is_the_callers_fault_and_not_the_keys() -> None:
+    for fields, field in (({"model": "nothing"}, "model"), ({"route": ["nobody/nothing"]}, "route")):
+        with pytest.raises(InvalidRequestError) as caught:
+            choose(request(**fields), CATALOGUE, EVERYWHERE, key=key(models=(), routes=()))
+        assert [problem.field for problem in caught.value.problems] == [field]
+
+
+def test_preferred_endpoints_routes_come_first_and_then_any_other() -> None:
+    choices = choose(request(), CATALOGUE, EVERYWHERE, prefer=["pixeldojo"])
+    assert names(choices) == ["pixeldojo/qwen-image-max", *chosen()[:3]]
+    both = choose(request(), CATALOGUE, EVERYWHERE, prefer=["dashscope-intl", "dashscope-cn"])
+    assert names(both) == [
+        "dashscope-cn/qwen-image-max",
+        "dashscope-intl/qwen-image-max",
+        "mulerouter/qwen-image-max",
+        "pixeldojo/qwen-image-max",
+    ]
+
+
+def test_preferred_endpoint_comes_first_although_more_is_lost_there() -> None:
+    choices = choose(request(safety_filter=True), CATALOGUE, EVERYWHERE, prefer=["pixeldojo"])
+    assert names(choices)[:2] == ["pixeldojo/qwen-image-max", "mulerouter/qwen-image-max"]
+
+
+def test_preferred_endpoint_that_cannot_do_it_is_passed_over() -> None:
+    choices = choose(request(model="qwen-image", n=2), CATALOGUE, EVERYWHERE, prefer=["pixeldojo"])
+    assert names(choices) == ["aimlapi/qwen-image"]
+    assert names(choose(request(), CATALOGUE, EVERYWHERE, prefer=["nobody"])) == chosen()
+    assert names(choose(request(), CATALOGUE, ["mulerouter"], prefer=["pixeldojo"])) == [
+        "mulerouter/qwen-image-max"
+    ]
+
+
+def test_callers_own_order_goes_before_what_a_door_prefers() -> None:
+    routes = ["mulerouter/qwen-image-max", "pixeldojo/qwen-image-max"]
+    assert names(choose(request(route=routes), CATALOGUE, EVERYWHERE, prefer=["pixeldojo"])) == routes

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from easel.domain.generation import Attempt, AttemptState, Generation
-from easel.view import FIGURES, failure_view, money_view, time_view
+from easel.plain import money_view, time_view
+from easel.receipt import FIGURES, failure_view
 
 LONG_WAIT_SECONDS = 1.0  # a turn that came sooner is no wait
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from easel.domain.batch import Batch, Tally
-from easel.view import time_view
+from easel.plain import time_view
 
 FILES = ("results.jsonl", "errors.jsonl", "manifest.json", "gallery.html")
 

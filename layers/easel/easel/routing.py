@@ -61,18 +61,8 @@ def choose(
     naming field, limit and what is allowed, where no route is left, or where a route that the caller
     named cannot do what is asked; ForbiddenError where the API key does not allow the model or any route.
     """
-    if request.model not in catalogue.models:
-        problem = FieldProblem("model", "is not a model of the catalogue", allowed=catalogue.models)
-        raise InvalidRequestError(f"There is no model {request.model!r}.", [problem])
     named = request.route is not None
-    candidates = _named(request, catalogue) if named else _serving(request, catalogue)
-    candidates = _allowed(key, request, candidates)
-    ready = [route for route in candidates if route.endpoint.name in configured]
-    if not ready or (named and len(ready) < len(candidates)):
-        lacking = sorted({route.endpoint.name for route in candidates} - set(configured))
-        message = f"this deployment has no vendor key for {', '.join(lacking)}"
-        raise InvalidRequestError(f"No route is ready: {message}.", [FieldProblem("route", message)])
-    choices = [Choice(route, fit_route(request, route)) for route in ready]
+    choices = considered(request, catalogue, configured, key)
     capable = [choice for choice in choices if not choice.fit.problems]
     if not capable or (named and len(capable) < len(choices)):
         raise _refusal(choices)
@@ -84,6 +74,25 @@ def choose(
         return one.route.endpoint.name not in prefer, one.fit.report.losses, rank[one.route.name]
 
     return tuple(sorted(capable, key=place))
+
+
+def considered(
+    request: GenerationRequest, catalogue: Catalogue, configured: Collection[str], key: ApiKey | None = None
+) -> list[Choice]:
+    """Every route that is asked about: those that the caller named, else all that serve the model; each with
+    how the request fits it, which may be not at all. Raises as `choose` does where there is none."""
+    if request.model not in catalogue.models:
+        problem = FieldProblem("model", "is not a model of the catalogue", allowed=catalogue.models)
+        raise InvalidRequestError(f"There is no model {request.model!r}.", [problem])
+    named = request.route is not None
+    candidates = _named(request, catalogue) if named else _serving(request, catalogue)
+    candidates = _allowed(key, request, candidates)
+    ready = [route for route in candidates if route.endpoint.name in configured]
+    if not ready or (named and len(ready) < len(candidates)):
+        lacking = sorted({route.endpoint.name for route in candidates} - set(configured))
+        message = f"this deployment has no vendor key for {', '.join(lacking)}"
+        raise InvalidRequestError(f"No route is ready: {message}.", [FieldProblem("route", message)])
+    return [Choice(route, fit_route(request, route)) for route in ready]
 
 
 def ranked(routes: Sequence[Route], policy: Policy) -> Mapping[str, tuple[float, float]]:

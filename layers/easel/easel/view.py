@@ -4,25 +4,27 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from easel.domain.completion import estimated_completion
 from easel.domain.generation import Attempt, Generation, Status
-from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
 from easel.errors import FieldProblem, RequestError
-
-FIGURES = ("quoted", "billed", "possibly_billed", "refunded")
+from easel.plain import time_view
+from easel.receipt import receipt
 
 
 def generation_view(
     generation: Generation,
     uri: Callable[[str], str],
     sign: Callable[[str], str] | None = None,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
-    """The generation as JSON values. `uri` names an object, `sign` makes a link to it.
+    """The generation as JSON values. `uri` names an object, `sign` makes a link to it; `now` is the time by
+    which its completion is estimated.
 
     Without `sign` there are no links: events and workflow outputs are kept, links are secrets.
     """
     attempt = generation.attempt
-    view: dict[str, Any] = {
+    return {
         "id": generation.id,
         "status": generation.status.value,
         "model": generation.request.model,
@@ -31,6 +33,7 @@ def generation_view(
         "created_at": time_view(generation.created_at),
         "updated_at": time_view(generation.updated_at),
         "deadline_at": time_view(generation.deadline_at),
+        "estimated_completion_at": time_view(estimated_completion(generation, now or generation.updated_at)),
         "ended_at": time_view(generation.ended_at),
         "request": request_view(generation.request),
         "parameters": generation.parameters.model_dump(mode="json") if generation.parameters else None,
@@ -49,7 +52,6 @@ def generation_view(
             "events": f"/v1/generations/{generation.id}/events",
         },
     }
-    return view
 
 
 def request_view(request: GenerationRequest) -> dict[str, Any]:
@@ -64,19 +66,6 @@ def shortfall(generation: Generation) -> int:
     """How many images fewer than asked for were delivered; 0 until the generation succeeded."""
     asked = generation.request.n or 1
     return asked - len(generation.images) if generation.status is Status.SUCCEEDED else 0
-
-
-def receipt(generation: Generation) -> dict[str, Any]:
-    """What was quoted, billed, possibly billed and refunded, and each ask of a vendor."""
-    totals = {
-        figure: _sum([getattr(attempt, figure) for attempt in generation.attempts]) for figure in FIGURES
-    }
-    quoted = generation.attempt.quoted if generation.attempt else generation.quoted
-    return {
-        **{figure: money_view(total) for figure, total in totals.items()},
-        "quoted": money_view(quoted),
-        "attempts": [_attempt(attempt) for attempt in generation.attempts],
-    }
 
 
 def _image(
@@ -94,54 +83,6 @@ def _vendor(attempt: Attempt) -> dict[str, Any]:
         "request_id": attempt.request_id,
         "status": attempt.vendor_status,
     }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "route": attempt.route,
-        "state": attempt.state.value,
-        "because": attempt.because,
-        "task_id": attempt.task_id,
-        "request_id": attempt.request_id,
-        "asked_at": time_view(attempt.asked_at),
-        "answered_at": time_view(attempt.answered_at),
-        "ended_at": time_view(attempt.ended_at),
-        **{figure: money_view(getattr(attempt, figure)) for figure in FIGURES},
-        "error": failure_view(attempt),
-    }
-
-
-def failure_view(attempt: Attempt) -> dict[str, Any] | None:
-    """What went wrong with an attempt, in our word and the vendor's."""
-    failure = attempt.failure
-    if failure is None:
-        return None
-    return {
-        "code": failure.failure_class.value,
-        "vendor_code": failure.code,
-        "http_status": failure.http_status,
-    }
-
-
-def _sum(amounts: list[Money | None]) -> Money | None:
-    """The sum, where there is one: figures in different currencies have none, the attempts show them."""
-    told = [amount for amount in amounts if amount is not None]
-    if not told or len({amount.currency for amount in told}) > 1:
-        return None
-    return Money(
-        amount=sum((amount.amount for amount in told[1:]), told[0].amount), currency=told[0].currency
-    )
-
-
-def money_view(money: Money | None) -> dict[str, str] | None:
-    """Amount as decimal text, and currency."""
-    return money.model_dump(mode="json") if money else None
-
-
-def time_view(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
 
 
 def problem_view(error: RequestError) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from easel.domain.ids import (
     batch_id_of,
+    generation_bits,
+    generation_id_of,
     is_batch_id,
     is_generation_id,
     new_generation_id,
@@ -21,6 +23,12 @@ def test_fresh_id_has_the_form_of_an_id_and_no_second_one_is_alike() -> None:
     ids = {new_generation_id(NOW) for _ in range(1000)}
     assert len(ids) == 1000
     assert all(is_generation_id(one) for one in ids)
+
+
+@given(bits=st.integers(0, 2**128 - 1))
+def test_every_128_bits_are_one_id_and_come_back_from_it(bits: int) -> None:
+    assert is_generation_id(generation_id_of(bits))
+    assert generation_bits(generation_id_of(bits)) == bits
 
 
 @given(later=st.integers(1, 10**12))

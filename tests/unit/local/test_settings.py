@@ -7,7 +7,7 @@ import pytest
 
 from easel.catalogue import CATALOGUE
 from local.failure import StackError
-from local.settings import SANDBOX_KEY, keep_api_key, read_env_file, read_settings
+from local.settings import SANDBOX_KEY, keep_api_key, keep_webhook_secret, read_env_file, read_settings
 
 NO_FILE = Path("no-such-file")
 
@@ -74,6 +74,26 @@ def test_the_api_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert (tmp_path / "api-key").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_webhook_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    secret = keep_webhook_secret(tmp_path)
+    assert read_settings({"EASEL_WEBHOOK_SECRET": secret}, NO_FILE).webhook_secret == secret
+    assert keep_webhook_secret(tmp_path) == secret
+    assert (tmp_path / "webhook-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_that_is_refused_is_not_quoted() -> None:
+    with pytest.raises(StackError) as refused:
+        read_settings({"EASEL_WEBHOOK_SECRET": "PLANTED"}, NO_FILE)
+    assert "PLANTED" not in str(refused.value)
+    secret = "whsec_" + "a" * 40
+    assert secret not in repr(read_settings({"EASEL_WEBHOOK_SECRET": secret}, NO_FILE))
+
+
+def test_webhooks_schedule_is_the_templates_unless_it_is_set() -> None:
+    assert read_settings({}, NO_FILE).webhook_schedule is None
+    assert read_settings({"EASEL_WEBHOOK_SCHEDULE": "1,2"}, NO_FILE).webhook_schedule == "1,2"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -83,6 +103,11 @@ def test_the_api_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
         ("MULEROUTER_API_KEY", "ключ"),
         ("EASEL_VENDOR_LIMITS", "some"),
         ("EASEL_ROUTING_POLICY", "cheap"),
+        ("EASEL_WEBHOOK_SECRET", "secret"),
+        ("EASEL_WEBHOOK_SECRET", "whsec_c2hvcnQ="),
+        ("EASEL_WEBHOOK_SECRET", "whsec_" + "!" * 40),
+        ("EASEL_WEBHOOK_SCHEDULE", "soon"),
+        ("EASEL_WEBHOOK_SCHEDULE", "1,1,1,1,1,1,1,1,1,1"),
         ("EASEL_VENDOR_LIMITS", '{"nobody/nothing": {}}'),
         ("EASEL_VENDOR_LIMITS", '{"aimlapi/qwen-image": {"per_second": 0}}'),
     ],

@@ -7,8 +7,8 @@ import pytest
 from easel.domain.generation import AttemptState, Generation, Status
 from easel.domain.money import Money
 from easel.errors import ConflictError, NotFoundError, VersionConflictError
+from easel.receipt import receipt
 from easel.steps.base import Next
-from easel.view import receipt
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene

@@ -1,6 +1,7 @@
 """Create: writes a generation and starts its workflow, once per key; bad input leaves no trace."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from easel.domain.generation import Generation, Status
 from easel.domain.ids import is_generation_id
+from easel.domain.ledger import Reserving
 from easel.domain.money import Money
 from easel.domain.tenancy import Caller
 from easel.errors import (
@@ -135,7 +137,11 @@ class LosingTheRace(MemoryGenerations):
         return Claim(self.winner.id, fingerprint(self.winner.request)) if self.looked > 1 else None
 
     def create(
-        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+        self,
+        generation: Generation,
+        idempotency: Idempotency | None,
+        hold: Hold | None = None,
+        reservings: Sequence[Reserving] = (),
     ) -> None:
         self.records[self.winner.id] = self.winner
         raise AlreadyExistsError("taken")

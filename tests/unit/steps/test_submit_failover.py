@@ -14,8 +14,8 @@ from easel.errors import (
     VendorTransientError,
     VersionConflictError,
 )
+from easel.receipt import receipt
 from easel.steps.base import Next
-from easel.view import receipt
 from easel.wire import HttpResponse
 from tests.fakes.scene import Scene, said
 from tests.unit.steps.vendor_words import (

@@ -29,13 +29,18 @@ def key_row(secret: str) -> dict[str, Any]:
 
 def put_api_key(client: Any, table: str, secret: str, key: ApiKey) -> None:
     """Record a secret of a key; recording it again writes what is known of the key anew."""
+    put_key(client, table, key_row(secret), key)
+
+
+def put_key(client: Any, table: str, row: dict[str, Any], key: ApiKey) -> None:
+    """Write what is known of a key under the primary key of one of its secrets."""
     lists = {"list_pk": "keys", "list_sk": f"{key.tenant}#{key.id}#{key.prefix}"}
-    client.put_item(TableName=table, Item=key_row(secret) | attributes(record_values(key) | lists))
+    client.put_item(TableName=table, Item=row | attributes(record_values(key) | lists))
 
 
 def put_tenant(client: Any, table: str, tenant: Tenant) -> None:
     """Record what is set for a tenant."""
-    client.put_item(TableName=table, Item=_tenant_row(tenant.id) | attributes(record_values(tenant)))
+    client.put_item(TableName=table, Item=tenant_row(tenant.id) | attributes(record_values(tenant)))
 
 
 class DynamoApiKeys:
@@ -77,7 +82,7 @@ class DynamoTenants:
         known = self._cache.get(tenant)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        item = self._client.get_item(TableName=self._table, Key=_tenant_row(tenant)).get("Item")
+        item = self._client.get_item(TableName=self._table, Key=tenant_row(tenant)).get("Item")
         found = Tenant.model_validate(plain_values(item)) if item else Tenant(id=tenant)
         if len(self._cache) >= CACHED_MAX:
             self._cache.clear()
@@ -128,5 +133,6 @@ def all_keys(client: Any, table: str, tenant: str | None = None) -> Iterator[tup
             yield {"pk": item["pk"], "sk": item["sk"]}, ApiKey.model_validate(plain_values(item))
 
 
-def _tenant_row(tenant: str) -> dict[str, Any]:
+def tenant_row(tenant: str) -> dict[str, Any]:
+    """The primary key of what was set for a tenant."""
     return {"pk": {"S": f"tenant#{tenant}"}, "sk": {"S": "tenant"}}

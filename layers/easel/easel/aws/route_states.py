@@ -4,6 +4,7 @@ One small item a route (or a scope that several routes share). Every change is o
 that a thousand concurrent steps need no lock and none of them is told the same slot.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
+from easel.domain.latency import RECENT_SECONDS
 
 TURNS_MAX = 5  # of the two updates below, when others come in between
 
@@ -105,6 +107,12 @@ class DynamoRouteStates:
         """The failures are over."""
         self._update(name, "REMOVE failures, open_until", "attribute_exists(failures)", {})
 
+    def took(self, name: str, holder: str, seconds: float, now: datetime) -> None:
+        """Kept in one of as many places as a ULID's last character has values: which one is chance, so the
+        recent ones displace the older ones without anybody counting."""
+        value = {"L": [{"N": f"{seconds:.3f}"}, _n(now)]}
+        self._update(name, "SET #place = :took", None, {":took": value}, {"#place": f"took_{holder[-1]}"})
+
     def probe(self, name: str, now: datetime) -> bool:
         """Whether the caller is the one who may try a route that was left alone long enough."""
         later = _n(now + timedelta(seconds=BREAKER_SECONDS))
@@ -173,4 +181,9 @@ def _state(item: Mapping[str, Any]) -> RouteState:
         places={holder: _time(until) for holder, until in item.get("places", {}).get("M", {}).items()},
         failures=int(item.get("failures", {}).get("N", 0)),
         open_until=_time(item["open_until"]) if "open_until" in item else None,
+        took=tuple(
+            float(value["L"][0]["N"])
+            for name, value in item.items()
+            if name.startswith("took_") and time.time() - float(value["L"][1]["N"]) < RECENT_SECONDS
+        ),
     )

@@ -1,28 +1,28 @@
 """Generations and idempotency keys in DynamoDB. A generation is one item."""
 
-import base64
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from easel.aws.batches import take_hold
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
+from easel.aws.ledger import reserve, settle, spent
+from easel.aws.transactions import ConditionsNotMetError, write_all
 from easel.domain.generation import TERMINAL, Generation
 from easel.domain.ids import is_generation_id
+from easel.domain.ledger import Reserving, refusal
 from easel.errors import (
     AlreadyExistsError,
-    ConflictError,
     CostCapError,
-    EaselError,
     FieldProblem,
     InvalidRequestError,
     VersionConflictError,
 )
-from easel.ports import Claim, Hold, Idempotency, Page
+from easel.ports import Claim, Clock, Hold, Idempotency, Page
 
 IDEMPOTENCY_HOURS = 24  # published in the README, as draft-ietf-httpapi-idempotency-key-header-07 asks
 QUERIES_MAX = 10  # of one list call that filters; its cursor goes on from there
@@ -60,17 +60,22 @@ def from_item(item: dict[str, Any]) -> Generation:
 class DynamoGenerations:
     """The port `GenerationStore` on one table."""
 
-    def __init__(self, client: Any, table: str, retention_days: int) -> None:
+    def __init__(self, client: Any, table: str, retention_days: int, clock: Clock) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
         self._retention = timedelta(days=retention_days)
 
     def create(
-        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+        self,
+        generation: Generation,
+        idempotency: Idempotency | None,
+        hold: Hold | None = None,
+        reservings: Sequence[Reserving] = (),
     ) -> None:
-        """Record, key and hold in one transaction: a crash leaves all or nothing.
+        """Record, key, hold and reservations in one transaction: a crash leaves all or nothing.
 
-        caller ──POST──► [put record, put key]  ──start execution──► 202
+        caller ──POST──► [put record, put key, reserve]  ──start execution──► 202
                               ▲ a second POST with the same key fails here, reads the key's item,
                                 and answers with the first one's generation
         """
@@ -78,16 +83,36 @@ class DynamoGenerations:
         writes: list[dict[str, Any]] = [{"Put": put}]
         if idempotency is not None:
             writes.append({"Put": self._key_put(generation, idempotency)})
+        records = len(writes)
         if hold is not None:
             writes.append({"Update": take_hold(self._table, hold)})
+        day, owners = generation.created_at.astimezone(UTC).date(), []
+        for reserving in reservings:
+            updates = reserve(self._table, reserving, day)
+            owners += [reserving] * len(updates)
+            writes += updates
         try:
-            if len(writes) == 1:
-                self._client.put_item(**put)
-            else:
-                self._client.transact_write_items(TransactItems=writes)
+            self._write(writes)
+        except ConditionsNotMetError as error:
+            first = error.unmet[0]
+            if first < records:
+                raise AlreadyExistsError("the record or its idempotency key exists") from error
+            if hold is not None and first == records:
+                raise CostCapError(f"{hold.batch_id} has reached its cost cap") from error
+            reserving = owners[first - len(writes) + len(owners)]
+            used = spent(self._client, self._table, reserving.owner.name, day)
+            raise refusal(reserving, generation.created_at, used) from error
+
+    def _write(self, writes: Sequence[dict[str, Any]]) -> None:
+        """One put, or a transaction. Raises ConditionsNotMetError."""
+        if len(writes) > 1:
+            write_all(self._client, writes, self._clock)
+            return
+        try:
+            self._client.put_item(**writes[0]["Put"])
         except ClientError as error:
-            if (refusal := _refusal(error, hold)) is not None:
-                raise refusal from error
+            if error_code(error) == "ConditionalCheckFailedException":
+                raise ConditionsNotMetError([0]) from error
             raise
 
     def _key_put(self, generation: Generation, idempotency: Idempotency) -> dict[str, Any]:
@@ -138,20 +163,19 @@ class DynamoGenerations:
 
         read v ──decide──► write v+1 if stored is still v and has not ended
                                 ▲ whoever else wrote v+1 in between wins; we raise, read again, decide again
+        The end is counted in the same transaction: by whoever writes it, once.
         """
         same_version = "version = :read"
         not_ended = "NOT #status IN (:s0, :s1, :s2, :s3)"
         values = {":read": {"N": str(generation.version - 1)}}
         values |= {f":s{i}": {"S": status} for i, status in enumerate(sorted(TERMINAL))}
         put = self._put(to_item(generation, self._expiry(generation)), f"{same_version} AND {not_ended}")
+        put |= {"ExpressionAttributeNames": {"#status": "status"}, "ExpressionAttributeValues": values}
+        counted = settle(self._table, generation) if generation.terminal else []
         try:
-            self._client.put_item(
-                **put, ExpressionAttributeNames={"#status": "status"}, ExpressionAttributeValues=values
-            )
-        except ClientError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                raise VersionConflictError(f"{generation.id} was moved by somebody else") from error
-            raise
+            self._write([{"Put": put}, *counted])
+        except ConditionsNotMetError as error:
+            raise VersionConflictError(f"{generation.id} was moved by somebody else") from error
 
     def note_announced(self, generation_id: str) -> None:
         """Out of the index of open generations, too. The record itself has ended and stays as it is."""
@@ -180,7 +204,7 @@ class DynamoGenerations:
             start = page.get("LastEvaluatedKey")
             if not start:
                 return Page(tuple(found), None)
-        return Page(tuple(found), _encode_cursor(start["list_sk"]["S"]) if start else None)
+        return Page(tuple(found), start["list_sk"]["S"] if start else None)
 
     def quiet(self, before: datetime) -> Iterator[str]:
         """Queries of the index that holds only generations with something left to do."""
@@ -195,7 +219,7 @@ class DynamoGenerations:
 
     def _cursor_after(self, last: Generation, page: dict[str, Any], item: dict[str, Any]) -> str | None:
         ended = "LastEvaluatedKey" not in page and item is page["Items"][-1]
-        return None if ended else _encode_cursor(last.id)
+        return None if ended else last.id
 
     def _list_query(self, tenant: str, filters: dict[str, str | None]) -> dict[str, Any]:
         given = {name: value for name, value in filters.items() if value is not None}
@@ -215,7 +239,7 @@ class DynamoGenerations:
     def _start_key(self, tenant: str, cursor: str | None) -> dict[str, Any] | None:
         if cursor is None:
             return None
-        generation_id = _decode_cursor(cursor)
+        generation_id = _position(cursor)
         lists = {"list_pk": {"S": f"tenant#{tenant}"}, "list_sk": {"S": generation_id}}
         return generation_key(generation_id) | lists
 
@@ -226,29 +250,9 @@ class DynamoGenerations:
         return int((generation.created_at + self._retention).timestamp())
 
 
-def _refusal(error: ClientError, hold: Hold | None) -> EaselError | None:
-    """What a write that DynamoDB refused means; None where it means nothing of ours."""
-    reasons = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-    if hold is not None and reasons and reasons[-1] == "ConditionalCheckFailed" != reasons[0]:
-        return CostCapError(f"{hold.batch_id} has reached its cost cap")
-    if "ConditionalCheckFailed" in reasons or error_code(error) == "ConditionalCheckFailedException":
-        return AlreadyExistsError("the record or its idempotency key exists")
-    if "TransactionConflict" in reasons:
-        return ConflictError("The same is being written right now; try again.")
-    return None
-
-
-def _encode_cursor(generation_id: str) -> str:
-    return base64.urlsafe_b64encode(generation_id.encode()).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str) -> str:
-    """The id in a cursor. A cursor never leaves its caller's tenant, whatever id it names."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except ValueError:
-        text = ""
-    if not is_generation_id(text):
+def _position(cursor: str) -> str:
+    """The id that a cursor is. A cursor never leaves its caller's tenant, whatever id it names."""
+    if not is_generation_id(cursor):
         problem = FieldProblem("cursor", "is not a cursor that this list gave")
         raise InvalidRequestError("The cursor is not valid.", [problem])
-    return text
+    return cursor

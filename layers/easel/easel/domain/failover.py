@@ -19,13 +19,15 @@ BREAKER_SECONDS = 30.0  # left alone for so long, then one probe
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """What is known of a route now, shared by all generations. Times are in UTC."""
+    """What is known of a route now, shared by all generations. Times are in UTC; `took` is how many seconds
+    recent results took."""
 
     next_slot_at: datetime | None = None
     paused_until: datetime | None = None
     places: Mapping[str, datetime] = field(default_factory=dict)
     failures: int = 0
     open_until: datetime | None = None
+    took: tuple[float, ...] = ()
 
     def accepts(self, now: datetime) -> bool:
         """Whether one whose turn has come may still ask: not while the route fails or asked for patience."""

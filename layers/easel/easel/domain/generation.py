@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from easel.domain.capabilities import ParameterReport
 from easel.domain.failure import Failure
+from easel.domain.latency import Expectation
 from easel.domain.money import Amount, Money
 from easel.domain.request import GenerationRequest
 
@@ -77,6 +78,8 @@ class Attempt(Record):
     model: str = Field(description="the vendor's own name of the model")
     state: AttemptState
     quoted: Money
+    usd_per_unit: Amount = Field(default=Decimal(1), description="of the route's currency, when it was asked")
+    expected: Expectation | None = Field(default=None, description="how long the route lately took")
     asked_at: datetime
     answered_at: datetime | None = None
     ended_at: datetime | None = None
@@ -107,6 +110,7 @@ class Slot(Record):
     at: datetime
     because: str
     failures: int = Field(default=0, description="of the route in a row, when the turn was given")
+    expected: Expectation | None = Field(default=None, description="how long the route lately took")
     taken_at: datetime | None = None
 
 
@@ -119,6 +123,14 @@ class Origin(Record):
     execution: str | None = Field(default=None, description="the caller's execution that carries it")
     correlation_id: str | None = Field(default=None, description="the caller's own, given back in events")
     reserved_usd: Amount = Field(default=Decimal(0), description="of its batch's cost cap")
+
+
+class Reservation(Record):
+    """What was taken of the limits of keys and tenants, to be exchanged for the cost at the end."""
+
+    usd: Amount = Decimal(0)
+    budgets: tuple[str, ...] = Field(default=(), description="the owners whose budgets count it")
+    places: tuple[str, ...] = Field(default=(), description="the owners whose concurrency counts it")
 
 
 class Image(Record):
@@ -157,6 +169,9 @@ class Generation(Record):
     routes: tuple[str, ...]
     routed_by: str = Field(default="caller", description="whose order the routes are in")
     quoted: Money
+    quoted_usd: Amount = Decimal(0)
+    reservation: Reservation = Reservation()
+    expected: Expectation | None = Field(default=None, description="how long its first route lately took")
     created_at: datetime
     updated_at: datetime
     deadline_at: datetime
@@ -184,12 +199,17 @@ class Generation(Record):
         now: datetime,
         routed_by: str = "caller",
         origin: Origin | None = None,
+        quoted_usd: Decimal = Decimal(0),
+        reservation: Reservation | None = None,
+        expected: Expectation | None = None,
     ) -> Self:
         """A queued generation."""
         deadline = now + timedelta(seconds=request.deadline_seconds)
         return cls(
             id=generation_id, tenant=tenant, request=request, routes=routes, routed_by=routed_by,
-            origin=origin or Origin(), quoted=quoted, created_at=now, updated_at=now, deadline_at=deadline,
+            origin=origin or Origin(), quoted=quoted, quoted_usd=quoted_usd,
+            reservation=reservation or Reservation(),
+            expected=expected, created_at=now, updated_at=now, deadline_at=deadline,
         )  # fmt: skip
 
     @property
@@ -234,6 +254,7 @@ class Generation(Record):
         quoted: Money,
         parameters: ParameterReport,
         now: datetime,
+        usd_per_unit: Decimal = Decimal(1),
     ) -> Self:
         """About to ask a vendor: the ledger's row is written before the ask.
 
@@ -249,6 +270,7 @@ class Generation(Record):
         attempt = Attempt(
             number=len(self.attempts) + 1, route=slot.route, model=model, because=slot.because,
             turn_taken_at=slot.taken_at, state=AttemptState.INTENT, quoted=quoted, asked_at=now,
+            usd_per_unit=usd_per_unit, expected=slot.expected,
         )  # fmt: skip
         return self._moved(
             now, status=Status.SUBMITTING, route=slot.route, slot=None, parameters=parameters,

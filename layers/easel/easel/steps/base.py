@@ -10,6 +10,7 @@ from easel.domain.failover import remaining_routes
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, Status
 from easel.domain.money import Money
+from easel.domain.polling import Pace
 from easel.errors import NotFoundError
 from easel.ports import GenerationStore
 from easel.vendors.base import Failed
@@ -46,6 +47,11 @@ def resume(generation: Generation) -> Next:
         kept = generation.current_attempt.state is AttemptState.SUCCEEDED
         return Next(generation.id, "settle" if kept else "persist")
     return Next(generation.id, "settle")
+
+
+def pace_of(attempt: Attempt, route: Route) -> Pace:
+    """How often to ask: by what the route lately took when it was asked, else by the catalogue."""
+    return Pace(attempt.expected.typical if attempt.expected else route.typical_seconds)
 
 
 def delivered_charge(route: Route, cost: Decimal | None, images: int) -> Money:

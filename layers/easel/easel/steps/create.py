@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from easel.catalogue import Catalogue, Route
-from easel.domain.generation import Generation, Origin, Status
+from easel.domain.generation import Generation, Origin, Reservation, Status
 from easel.domain.ids import new_generation_id
+from easel.domain.ledger import Reserving, reservings
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
+from easel.domain.webhooks import refuse_plain_webhook
 from easel.errors import AlreadyExistsError, ConflictError, IdempotencyMismatchError
-from easel.ports import Clock, GenerationStore, Hold, Idempotency, VendorKeys, Workflow
+from easel.ports import Clock, GenerationStore, Hold, Idempotency, Tenants, VendorKeys, Workflow
 from easel.routing import BY_CALLER, Choice, Policy, choose
+from easel.steps.forecast import Forecast
 from easel.steps.inputs import InputImages
 
 
@@ -34,7 +37,10 @@ class Creator:
     vendor_keys: VendorKeys
     catalogue: Catalogue
     clock: Clock
+    tenants: Tenants
+    forecast: Forecast
     policy: Policy = Policy.BALANCED
+    plain_webhooks: bool = False  # told without TLS, too: on the local stack, to this machine
 
     def create(
         self,
@@ -50,27 +56,43 @@ class Creator:
 
         A front door prefers the routes of its own endpoints. A caller's execution that carries the generation
         is not started again. Raises InvalidRequestError naming the fields, IdempotencyMismatchError,
-        ForbiddenError, or CostCapError. Nothing is written then.
+        ForbiddenError, BudgetReachedError, LimitReachedError, or CostCapError. Nothing is written then.
         """
         tenant = caller.tenant
         idempotency = Idempotency(key, fingerprint(request)) if key else None
         if idempotency and (earlier := self._earlier(tenant, idempotency)):
             return earlier
         choices = self.choose(caller, request, prefer)
+        usd = most_usd(request, [choice.route for choice in choices])
+        reserving = reservings(caller.owners(self.tenants.get(tenant).limits), usd)
         inputs = self.inputs.checked(caller, request)
         generation_id = row.generation_id if row else new_generation_id(self.clock.now())
+        first = choices[0].route
         generation = Generation.create(
             generation_id=generation_id,
             tenant=tenant,
             request=self.inputs.kept(generation_id, request, inputs),
             routes=tuple(choice.route.name for choice in choices),
             routed_by=self.policy.value if request.route is None else BY_CALLER,
-            quoted=choices[0].route.price.times(request.n or 1),
+            quoted=first.price.times(request.n or 1),
             now=self.clock.now(),
             origin=origin,
+            quoted_usd=first.estimated_usd * (request.n or 1),
+            reservation=reservation_of(usd, reserving),
+            expected=self.forecast.of(first),
         )
+        return self._written(generation, idempotency, row.hold if row else None, reserving)
+
+    def _written(
+        self,
+        generation: Generation,
+        idempotency: Idempotency | None,
+        hold: Hold | None,
+        reserving: Sequence[Reserving],
+    ) -> Generation:
+        """Written down and started; or the one that was there before."""
         try:
-            self.store.create(generation, idempotency, row.hold if row else None)
+            self.store.create(generation, idempotency, hold, reserving)
         except AlreadyExistsError:
             if (known := self._known(generation, idempotency)) is not None:
                 return known
@@ -91,6 +113,8 @@ class Creator:
         self, caller: Caller, request: GenerationRequest, prefer: Sequence[str] = ()
     ) -> tuple[Choice, ...]:
         """The routes that can serve the request, best first. Raises InvalidRequestError or ForbiddenError."""
+        if not self.plain_webhooks:
+            refuse_plain_webhook(request)
         ready = self.vendor_keys.get()
         return choose(request, self.catalogue, ready, self.policy, key=caller.key, prefer=prefer)
 
@@ -121,3 +145,12 @@ def most_usd(request: GenerationRequest, routes: list[Route]) -> Decimal:
     dearest = max(route.estimated_usd for route in routes)
     times = 2 if request.on_unknown == "resubmit" else 1
     return dearest * (request.n or 1) * times
+
+
+def reservation_of(usd: Decimal, reserving: Sequence[Reserving]) -> Reservation:
+    """What the record says of it: how much, and whose limits count it."""
+    return Reservation(
+        usd=usd,
+        budgets=tuple(one.owner.name for one in reserving if one.takes_money),
+        places=tuple(one.owner.name for one in reserving if one.takes_place),
+    )

@@ -8,7 +8,15 @@ from easel.catalogue import Catalogue
 from easel.domain.batch import Batch, chunk_key
 from easel.domain.generation import Generation, GenerationError, Origin
 from easel.domain.reading import request_of
-from easel.errors import ConflictError, CostCapError, FieldProblem, RequestError, VersionConflictError
+from easel.errors import (
+    BudgetReachedError,
+    ConflictError,
+    CostCapError,
+    FieldProblem,
+    LimitReachedError,
+    RequestError,
+    VersionConflictError,
+)
 from easel.ports import BatchStore, Clock, Files, GenerationStore, Hold
 from easel.steps.create import Creator, most_usd
 from easel.steps.create import Row as RowIdentity
@@ -84,14 +92,22 @@ class Feeder:
 
     def _start_some(self, batch: Batch, look: Look) -> Batch:
         """As many as may run at a time; the batch, stopped where its cost cap is reached."""
+        full: set[str] = set()  # tenants that have too many at work: the next look tries theirs again
         for row in list(look.waiting):
             if look.at_work >= window(batch) or not batch.starts_rows:
                 break
+            if row["tenant"] in full:
+                continue
             try:
                 made = [self._start(batch, row)]
             except CostCapError:
                 return self._stop(batch, "cost_cap", "What its rows may cost has reached the cap.")
-            except ConflictError:  # another row takes its hold this very moment: the next look tries again
+            except BudgetReachedError as error:
+                return self._stop(batch, "budget", error.detail)
+            except ConflictError:  # another row takes its hold this very moment: the next look tries
+                continue
+            except LimitReachedError:
+                full.add(row["tenant"])
                 continue
             except RequestError as error:
                 made, look.wrong[row["row"]] = [], error

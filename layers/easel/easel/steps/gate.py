@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from easel.domain.tenancy import ApiKey, Caller, Limits, Quota, Scope
+from easel.domain.tenancy import Caller, Limits, Quota, Scope
 from easel.errors import ForbiddenError, LimitReachedError, ReachedLimit, UnauthorizedError
 from easel.ports import ApiKeys, Clock, Quotas, Tenants
 
@@ -20,13 +20,7 @@ class Gate:
 
     def caller(self, authorization: str | None, scope: Scope) -> Caller:
         """Who sent this `Authorization` header. Raises UnauthorizedError or ForbiddenError."""
-        scheme, _, secret = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            raise UnauthorizedError('Send the API key as "Authorization: Bearer KEY".')
-        key = self.keys.find(secret.strip())
-        if key is None or not key.works_at(self.clock.now()):
-            raise UnauthorizedError("The API key is not known.")
-        caller = Caller(tenant=key.tenant, key=key)
+        caller = self.known(authorization)
         if not caller.may(scope):
             raise ForbiddenError(f"The API key does not have the scope {scope.value!r}.")
         return caller
@@ -39,10 +33,20 @@ class Gate:
         caller = self.caller(authorization, scope)
         quotas = [
             quota
-            for owner, limits in owners_of(caller, self.tenants.get(caller.tenant).limits)
-            if (quota := self._counted(owner, limits)) is not None
+            for owner in caller.owners(self.tenants.get(caller.tenant).limits)
+            if (quota := self._counted(owner.name, owner.limits)) is not None
         ]
         return caller.with_quota(min(quotas, key=lambda quota: quota.left, default=None))
+
+    def known(self, authorization: str | None) -> Caller:
+        """Who sent it, whatever the key may be used for. Raises UnauthorizedError."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise UnauthorizedError('Send the API key as "Authorization: Bearer KEY".')
+        key = self.keys.find(secret.strip())
+        if key is None or not key.works_at(self.clock.now()):
+            raise UnauthorizedError("The API key is not known.")
+        return Caller(tenant=key.tenant, key=key)
 
     def _counted(self, owner: str, limits: Limits) -> Quota | None:
         if limits.per_minute is None:
@@ -55,14 +59,3 @@ class Gate:
             reached = ReachedLimit("requests_per_minute", owner, str(limits.per_minute), resets)
             raise LimitReachedError(f"The {owner} may ask {limits.per_minute} times a minute.", (), reached)
         return Quota(owner=owner, per_minute=limits.per_minute, left=left, resets_in_seconds=resets)
-
-
-def owners_of(caller: Caller, of_tenant: Limits) -> list[tuple[str, Limits]]:
-    """Whose limits hold for a caller: its key's, where it has one, and its tenant's."""
-    tenant = (f"tenant {caller.tenant}", of_tenant)
-    return [(owner_name(caller.key), caller.key.limits), tenant] if caller.key else [tenant]
-
-
-def owner_name(key: ApiKey) -> str:
-    """What a key is called in refusals and counters."""
-    return f"key {key.id}"

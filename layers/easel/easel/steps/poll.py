@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from easel.domain.failure import Failure
 from easel.domain.generation import Generation, Status
-from easel.domain.polling import BLIND_POLLS_MAX, BLIND_SECONDS_MIN, STAY_SECONDS, Pace
+from easel.domain.polling import BLIND_POLLS_MAX, BLIND_SECONDS_MIN, STAY_SECONDS
 from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError
 from easel.ports import Clock, GenerationStore
-from easel.steps.base import Next, failed_charges, load, resume
+from easel.steps.base import Next, failed_charges, load, pace_of, resume
 from easel.steps.route_desk import RouteDesk
 from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Missing, Pending, PollAnswer, VendorTask
@@ -95,7 +95,7 @@ class Poller:
 
     def _gap(self, generation: Generation) -> float:
         since = generation.current_attempt.asked_at
-        pace = Pace(self.calls.route_of(generation).typical_seconds)
+        pace = pace_of(generation.current_attempt, self.calls.route_of(generation))
         return pace.gap((self.clock.now() - since).total_seconds())
 
 

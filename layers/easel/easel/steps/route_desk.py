@@ -17,6 +17,7 @@ from easel.domain.failover import (
 )
 from easel.domain.failure import FailureClass
 from easel.domain.generation import AttemptState, Generation, Slot
+from easel.domain.latency import expectation
 from easel.domain.limits import NO_LIMITS, RouteLimits
 from easel.ports import Clock, RouteStates
 
@@ -61,12 +62,14 @@ class RouteDesk:
                 continue
             at = self._slot(decision, generation.deadline_at, now)
             if at is not None:
+                usual = self.catalogue.routes[chosen.route].typical_seconds
                 return Slot(
                     route=decision.route,
                     at=at,
                     because=decision.because,
                     failures=chosen.state.failures,
                     taken_at=now,
+                    expected=expectation(chosen.state.took, usual),
                 )
             candidates.remove(chosen)
         return Later(generation.deadline_at) if routes else None  # there is no slot before the deadline
@@ -99,6 +102,8 @@ class RouteDesk:
         if failure is None:
             if failures_before:
                 self.states.succeeded(route.name)
+            if attempt.results:
+                self.states.took(route.name, generation.id, (now - attempt.asked_at).total_seconds(), now)
         elif failure.failure_class is FailureClass.RATE_LIMIT:
             patience = timedelta(seconds=failure.retry_after_seconds or PAUSE_SECONDS)
             self.states.pause(route.limit_scope, now + patience)
@@ -135,5 +140,5 @@ class RouteDesk:
 
 
 def _merged(route: RouteState, scope: RouteState) -> RouteState:
-    """Failures are the route's own; slots, pauses and places may be the whole account's."""
-    return replace(scope, failures=route.failures, open_until=route.open_until)
+    """Failures and latencies are the route's own; slots, pauses and places may be the whole account's."""
+    return replace(scope, failures=route.failures, open_until=route.open_until, took=route.took)

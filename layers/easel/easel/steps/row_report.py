@@ -15,8 +15,9 @@ from easel.domain.batch import Batch, Tally, chunk_key
 from easel.domain.generation import Generation, Status
 from easel.domain.ids import row_generation_id
 from easel.domain.money import Money
+from easel.plain import money_view
 from easel.ports import Files, GenerationStore, ImageStore
-from easel.view import generation_view, money_view
+from easel.view import generation_view
 
 NOT_STARTED, NOT_ENDED = "not_started", "not_ended"
 LEFT_OVER = frozenset({NOT_STARTED, NOT_ENDED})  # what a resumed batch goes on with

@@ -1,13 +1,12 @@
 """Submit: get a turn, write the intent, ask the vendor, record the answer. Run twice, it asks once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import floor
 
 from easel.catalogue import Route
 from easel.domain.failover import remaining_routes
 from easel.domain.failure import Failure, FailureClass
 from easel.domain.generation import AttemptState, Generation, Slot
-from easel.domain.polling import Pace
 from easel.errors import (
     AnswerLostError,
     NotSentError,
@@ -19,7 +18,7 @@ from easel.errors import (
 )
 from easel.ports import Clock, GenerationStore
 from easel.routing import fit_route
-from easel.steps.base import Next, failed_charges, load, resume
+from easel.steps.base import Next, failed_charges, load, pace_of, resume
 from easel.steps.route_desk import PLACE_SHARE, Later, RouteDesk
 from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Pending, SubmitAnswer
@@ -92,11 +91,11 @@ class Submitter:
 
     def _ask(self, generation: Generation, slot: Slot, route: Route) -> Next:
         fit = fit_route(generation.request, route)
-        prefix = self.calls.images.uri("")
-        ask = replace(fit.ask, images=self.calls.inline_inputs(fit.ask, prefix))
+        ask = self.calls.with_inputs(fit.ask, route.endpoint.adapter)
         request = route.endpoint.adapter.build_submit(ask)
         quoted = route.price.times(generation.request.n or 1)
-        intended = generation.intend(slot, ask.model, quoted, fit.report, self.clock.now())
+        now, rate = self.clock.now(), route.endpoint.usd_per_unit
+        intended = generation.intend(slot, ask.model, quoted, fit.report, now, rate)
         self.store.save(intended)
         try:
             answer = self._send(intended, route, request)
@@ -124,7 +123,8 @@ class Submitter:
                 )
                 self._save(taken, failures)
                 left = max(0.0, generation.seconds_left(now))
-                return Next(generation.id, "wait", min(Pace(route.typical_seconds).first_wait(), left))
+                first_wait = pace_of(taken.current_attempt, route).first_wait()
+                return Next(generation.id, "wait", min(first_wait, left))
             case Finished():
                 self._save(self.calls.delivered(generation, route, answer, now), failures)
                 return Next(generation.id, "persist")

@@ -1,0 +1,60 @@
+"""What a generation costs its owner's AWS account, about: from its record, at list prices.
+
+Prices are of us-east-1, on demand, without the free tier (aws.amazon.com/step-functions/pricing,
+/lambda/pricing, /dynamodb/pricing, /s3/pricing, /eventbridge/pricing, /api-gateway/pricing, read 2026-08).
+Status reads and storage are not in it: they are the caller's to choose.
+"""
+
+from decimal import Decimal
+
+from easel.domain.generation import Attempt, Generation
+from easel.domain.money import Money
+from easel.domain.polling import GAP_SECONDS_MAX, STAY_SECONDS
+
+TRANSITION = Decimal("0.000025")
+LAMBDA_GB_SECOND, LAMBDA_REQUEST = Decimal("0.0000133334"), Decimal("0.0000002")
+WRITE_UNIT, READ_UNIT = Decimal("0.000000625"), Decimal("0.000000125")
+S3_PUT, EVENT, API_REQUEST = Decimal("0.000005"), Decimal("0.000001"), Decimal("0.000001")
+
+# Transitions: the start, its Choice, Submit and its Choice, Persist, Settle, its Choice, and the end.
+FIXED_TRANSITIONS, ROUND_TRANSITIONS = 8, 3
+SUBMIT_GB, POLL_GB, OTHER_GB = Decimal("0.5"), Decimal("0.25"), Decimal("0.5")
+OTHER_SECONDS = Decimal("1.5")  # create, persist and settle together
+ITEM_UNITS = 3  # of 1 KB, that a record's write takes; twice as many in a transaction
+
+
+def own_cost(generation: Generation) -> Money:
+    """Dollars: of transitions, functions, writes, objects and the event; rounded to a millionth."""
+    rounds = sum((_rounds(attempt) for attempt in generation.attempts), 0)
+    transitions = FIXED_TRANSITIONS + ROUND_TRANSITIONS * (rounds + max(0, len(generation.attempts) - 1))
+    gb_seconds = OTHER_SECONDS * OTHER_GB + sum((_gb_seconds(one) for one in generation.attempts), Decimal(0))
+    writes = (generation.version + 1) * ITEM_UNITS + 2 * ITEM_UNITS
+    total = (
+        transitions * TRANSITION
+        + gb_seconds * LAMBDA_GB_SECOND
+        + (4 + rounds) * (LAMBDA_REQUEST + READ_UNIT * ITEM_UNITS)
+        + writes * WRITE_UNIT
+        + len(generation.images) * S3_PUT
+        + EVENT
+        + API_REQUEST
+    )
+    return Money(amount=total.quantize(Decimal("0.000001")), currency="USD")
+
+
+def _seconds(attempt: Attempt) -> tuple[float, float]:
+    """That a vendor was waited for: inside Submit, and by polling."""
+    answered = attempt.answered_at or attempt.ended_at or attempt.asked_at
+    ended = attempt.ended_at or answered
+    polled = (ended - answered).total_seconds() if attempt.task_id else 0.0
+    return (answered - attempt.asked_at).total_seconds(), polled
+
+
+def _rounds(attempt: Attempt) -> int:
+    """Of a wait, a poll and its Choice. A poll stays for a while, so most tasks need one or two."""
+    _, polled = _seconds(attempt)
+    return 0 if attempt.task_id is None else 1 + int(polled / (STAY_SECONDS + GAP_SECONDS_MAX))
+
+
+def _gb_seconds(attempt: Attempt) -> Decimal:
+    submitted, polled = _seconds(attempt)
+    return Decimal(str(submitted)) * SUBMIT_GB + Decimal(str(polled)) * POLL_GB
