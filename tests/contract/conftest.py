@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 REGION = "us-east-1"
@@ -27,4 +28,5 @@ def dynamodb(aws: None) -> Any:
 
 @pytest.fixture(scope="module")
 def s3(aws: None) -> Any:
-    return boto3.client("s3", region_name=REGION)
+    # Signed as deployed: see `easel.aws.clients`.
+    return boto3.client("s3", region_name=REGION, config=Config(signature_version="s3v4"))

@@ -96,6 +96,13 @@ def test_link_is_signed_and_names_the_object(bucket: Bucket) -> None:
     assert "ignature=" in link
 
 
+@pytest.mark.parametrize("seconds", [60, 600])
+def test_link_works_for_as_long_as_it_is_asked_for(bucket: Bucket, seconds: int) -> None:
+    link = bucket.images.signed_url("inputs/g/0", seconds)
+    assert f"xpires={seconds}" in link or f"seconds={seconds}" in link
+    assert link != bucket.images.signed_url("inputs/g/0")
+
+
 def test_kept_object_carries_its_facts_and_the_hash_that_s3_checks(s3: Any) -> None:
     s3.create_bucket(Bucket="easel-images")
     data = picture()

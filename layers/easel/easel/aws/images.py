@@ -58,9 +58,9 @@ class S3Images:
         """`s3://bucket/key`."""
         return f"s3://{self._bucket}/{key}"
 
-    def signed_url(self, key: str) -> str:
-        """A presigned GET of this object for an hour, or less: never longer than the role's session."""
+    def signed_url(self, key: str, seconds: int = LINK_SECONDS) -> str:
+        """A presigned GET of this object for so long, or less: never longer than the role's session."""
         url: str = self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=LINK_SECONDS
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
         )
         return url

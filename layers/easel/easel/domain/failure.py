@@ -1,8 +1,11 @@
 """Why a vendor did not deliver, in one vocabulary for all vendors."""
 
+import re
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+LINK_WITH_QUERY = re.compile(r"""(https?://[^\s?"'<>]+\?)[^\s"'<>]+""")
 
 
 class FailureClass(StrEnum):
@@ -40,6 +43,12 @@ class Failure(BaseModel):
     vendor_body: bool = Field(
         default=True, description="whether the answer was in the vendor's own form, not a proxy's page"
     )
+
+    @field_validator("message")
+    @classmethod
+    def _signs_nothing(cls, message: str | None) -> str | None:
+        """A vendor may quote an image's link, whose query may sign it."""
+        return message and LINK_WITH_QUERY.sub(r"\1...", message)
 
     @classmethod
     def lost_task(cls, word: str | None) -> "Failure":

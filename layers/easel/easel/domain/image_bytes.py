@@ -252,8 +252,8 @@ class ImageVerifier:
             yield from self._window.skip(3 << ((flags & 7) + 1))
 
 
-def verify(data: bytes) -> ImageFacts:
+def verify(data: bytes, *, tail_allowed: bool = False) -> ImageFacts:
     """Verify an image that is in memory already."""
-    verifier = ImageVerifier()
+    verifier = ImageVerifier(tail_allowed=tail_allowed)
     verifier.feed(data)
     return verifier.finish()

@@ -1,27 +1,91 @@
-"""Input images of edits, as the vendors take them.
+"""Input images of edits, as the vendors take them, and where callers' uploads lie.
 
-JPEG, PNG, BMP, TIFF, WEBP and GIF, each side 384 to 3072 px, at most 10 MB (MuleRouter and DashScope,
-edit models). BMP and TIFF are recognised by their first bytes; the vendor reads their dimensions.
+JPEG, PNG, BMP, TIFF, WEBP and GIF (its first frame counts), each side 384 to 3072 px, at most 10 MB
+(MuleRouter and DashScope, edit models). PNG, JPEG, WebP and GIF are walked to their end; of BMP and TIFF the
+header alone is read. What follows after an image's end is left alone: phones put more into their photos.
 """
 
-from easel.domain.image_bytes import verify
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import Field, StrictInt
+
+from easel.domain.bitmap_sizes import BYTE_ORDERS, Size, bmp_size, tiff_size
+from easel.domain.image_bytes import ImageVerifier, verify
+from easel.domain.request import WHOLE, RequestModel
 from easel.errors import ImageInvalidError
 
-INPUT_BYTES_MAX = 10 * 1024 * 1024
-SIDE_MIN, SIDE_MAX = 384, 3072
-BY_FIRST_BYTES = {b"BM": "image/bmp", b"II*\0": "image/tiff", b"MM\0*": "image/tiff"}
+INPUT_BYTES_MAX = 10 * 1024 * 1024  # 10 MB; that it means 2^20 is our reading
+SIDE_MIN, SIDE_MAX = 384, 3072  # px
+BMP_START = b"BM"
+WALKED_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
+START_BYTES = 64 * 1024  # of a link that are looked at: nearly all photos tell their size in them
+UploadType = Literal["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff"]
+
+
+class UploadRequest(RequestModel):
+    """What a caller is about to upload."""
+
+    content_type: UploadType = Field(description="the image's media type")
+    bytes: Annotated[StrictInt, Field(ge=1, le=INPUT_BYTES_MAX), WHOLE] = Field(
+        description=f"its length in bytes, 1 to {INPUT_BYTES_MAX}; S3 takes no more than are announced"
+    )
+
+
+def upload_key(tenant: str, upload_id: str) -> str:
+    """Where an upload lies: each tenant's apart, whatever its name holds."""
+    return f"uploads/{quote(tenant, safe='')}/{upload_id}"
 
 
 def check_input_image(data: bytes) -> str:
     """The image's type by its bytes. Raises ImageInvalidError, saying what would be taken."""
-    if len(data) > INPUT_BYTES_MAX:
-        raise ImageInvalidError(f"has {len(data)} bytes, at most {INPUT_BYTES_MAX} are taken")
-    for first_bytes, content_type in BY_FIRST_BYTES.items():
-        if data.startswith(first_bytes):
-            return content_type
-    facts = verify(data)
-    if not (SIDE_MIN <= facts.width <= SIDE_MAX and SIDE_MIN <= facts.height <= SIDE_MAX):
-        raise ImageInvalidError(
-            f"is {facts.width} x {facts.height} px, sides of {SIDE_MIN} to {SIDE_MAX} are taken"
-        )
-    return facts.content_type
+    _check_length(len(data))
+    bitmap = _bitmap(data)
+    if bitmap is None:
+        facts = verify(data, tail_allowed=True)
+        bitmap = (facts.content_type, (facts.width, facts.height))
+    content_type, size = bitmap
+    if size is None:
+        raise ImageInvalidError(f"is an {content_type} that ends before it says its size")
+    _check_size(size)
+    return content_type
+
+
+def check_start(start: bytes, length: int | None) -> None:
+    """What an image's first bytes and its announced length tell; more may be wrong with the rest.
+
+    Raises ImageInvalidError, saying what would be taken.
+    """
+    if length is not None:
+        _check_length(length)
+    bitmap = _bitmap(start)
+    if bitmap is None:
+        verifier = ImageVerifier(tail_allowed=True)
+        verifier.feed(start)
+        size = (verifier.width, verifier.height) if verifier.width else None
+    else:
+        _, size = bitmap
+    if size is not None:
+        _check_size(size)
+
+
+def _bitmap(data: bytes) -> tuple[str, Size | None] | None:
+    """Type and size of a BMP or TIFF; None for an image that is walked. Raises ImageInvalidError."""
+    if data.startswith(BMP_START):
+        return "image/bmp", bmp_size(data)
+    if data.startswith(tuple(BYTE_ORDERS)):
+        return "image/tiff", tiff_size(data)
+    if not data.startswith(WALKED_STARTS):
+        raise ImageInvalidError("is no PNG, JPEG, WebP, GIF, BMP or TIFF image")
+    return None
+
+
+def _check_length(length: int) -> None:
+    if length > INPUT_BYTES_MAX:
+        raise ImageInvalidError(f"has {length} bytes, at most {INPUT_BYTES_MAX} are taken")
+
+
+def _check_size(size: Size) -> None:
+    width, height = size
+    if not (SIDE_MIN <= width <= SIDE_MAX and SIDE_MIN <= height <= SIDE_MAX):
+        raise ImageInvalidError(f"is {width} x {height} px, sides of {SIDE_MIN} to {SIDE_MAX} are taken")

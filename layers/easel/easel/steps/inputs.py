@@ -1,18 +1,21 @@
 """Input images of edits: read and checked before a generation is made, kept where its steps find them."""
 
 import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image
-from easel.domain.request import GenerationRequest
+from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image, upload_key
+from easel.domain.request import GenerationRequest, is_https_link
 from easel.domain.tenancy import Caller
 from easel.errors import FieldProblem, ImageInvalidError, ImageUnavailableError, InvalidRequestError
-from easel.ports import ImageStore, Inbox
+from easel.ports import ImageStore, Inbox, Uploads
+from easel.steps.linked_images import LinkedImages
 
 DATA_URL = re.compile(r"data:(image/[a-z.+-]+);base64,")
+UPLOAD = "upload:"
+FORMS = 'must be an https URL, a "data:image/...;base64," URL or "upload:ID" of POST /v1/uploads'
+NO_UPLOAD = "is no upload of yours with an image in it: it expired, was never filled, or never was"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,8 @@ class InputImages:
     """Reads and keeps input images. `inbox` is where callers inside the account may let them lie."""
 
     images: ImageStore
+    uploads: Uploads
+    links: LinkedImages
     inbox: Inbox | None = None
 
     def checked(self, caller: Caller, request: GenerationRequest) -> list[tuple[str, bytes] | None]:
@@ -27,35 +32,50 @@ class InputImages:
 
         Raises InvalidRequestError naming the image that cannot be read or is none.
         """
-        return [self._decoded(number, image) for number, image in enumerate(request.images)]
+        known = [self._read(caller, number, image) for number, image in enumerate(request.images)]
+        links = {number: image for number, image in enumerate(request.images) if known[number] is None}
+        if problems := self.links.problems(links):
+            raise unreadable(*problems)
+        return known
 
-    def _decoded(self, number: int, image: str) -> tuple[str, bytes] | None:
-        """The type and bytes of an image that came along or lies in the inbox; None for a link, which the
-        vendor fetches itself."""
-        if image.startswith("https://"):
+    def _read(self, caller: Caller, number: int, image: str) -> tuple[str, bytes] | None:
+        if is_https_link(image):
             return None
         field = f"images.{number}"
         try:
-            data = self._bytes(field, image)
+            data = self._bytes(caller, image)
             return check_input_image(data), data
-        except (binascii.Error, ImageInvalidError, ImageUnavailableError) as error:
-            what = "is not base64" if isinstance(error, binascii.Error) else str(error)
-            problem = FieldProblem(field, what)
-            raise InvalidRequestError("An input image cannot be read.", [problem]) from error
+        except ValueError as error:
+            what = "is not base64; a large image is better uploaded (POST /v1/uploads)"
+            raise unreadable(FieldProblem(field, what)) from error
+        except (ImageInvalidError, ImageUnavailableError) as error:
+            raise unreadable(FieldProblem(field, str(error))) from error
 
-    def _bytes(self, field: str, image: str) -> bytes:
+    def _bytes(self, caller: Caller, image: str) -> bytes:
+        if image.startswith(UPLOAD):
+            return self._uploaded(caller, image.removeprefix(UPLOAD))
         if self.inbox is not None and image.startswith(place := self.inbox.uri("")):
             return self.inbox.read(image.removeprefix(place), INPUT_BYTES_MAX)
         match = DATA_URL.match(image)
         if match is None:
-            problem = FieldProblem(field, 'must be an https URL or a "data:image/...;base64," URL')
-            raise InvalidRequestError("An input image cannot be read.", [problem])
+            raise ImageInvalidError(FORMS)
         return base64.b64decode(image[match.end() :], validate=True)
+
+    def _uploaded(self, caller: Caller, upload_id: str) -> bytes:
+        """An upload of the caller's tenant; of another's nothing is said that is not said of none."""
+        try:
+            return self.uploads.read(upload_key(caller.tenant, upload_id), INPUT_BYTES_MAX)
+        except ImageUnavailableError as error:
+            raise ImageUnavailableError(NO_UPLOAD) from error
 
     def kept(
         self, generation_id: str, request: GenerationRequest, inputs: Sequence[tuple[str, bytes] | None]
     ) -> GenerationRequest:
-        """The request with inline images put into the bucket: DynamoDB takes 400 KB an item."""
+        """The request with the images that Easel has put into the bucket under the generation's own keys.
+
+        Inline ones, because DynamoDB takes 400 KB an item; uploads, because the form may put other bytes
+        there until it expires, and only the checked ones may be sent.
+        """
         images = list(request.images)
         for number, decoded in enumerate(inputs):
             if decoded is not None:
@@ -63,3 +83,8 @@ class InputImages:
                 self.images.put_bytes(key, decoded[1], decoded[0])
                 images[number] = self.images.uri(key)
         return request.model_copy(update={"images": tuple(images)})
+
+
+def unreadable(*problems: FieldProblem) -> InvalidRequestError:
+    """The refusal that names the images."""
+    return InvalidRequestError("An input image cannot be used.", problems)

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from easel.catalogue import Catalogue, Endpoint, Route
@@ -12,8 +12,10 @@ from easel.domain.input_images import check_input_image
 from easel.errors import SettingsError
 from easel.ports import ImageStore, Transport, VendorKeys
 from easel.steps.base import delivered_charge
-from easel.vendors.base import Finished, InlineImage
+from easel.vendors.base import Adapter, Finished, InlineImage
 from easel.wire import HttpRequest, HttpResponse
+
+LENT_SECONDS = 10 * 60  # longer than any ask is waited for, in which a vendor fetches what it is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,22 @@ class VendorCalls:
             request.method, base_url + request.path, headers, request.body, timeout_seconds=timeout_seconds
         )
 
-    def inline_inputs(self, ask: Ask, image_uri_prefix: str) -> tuple[str, ...]:
-        """The ask's images as vendors take them: links as they are, ours as data URIs."""
-        inlined = []
-        for image in ask.images:
-            if image.startswith(image_uri_prefix):
-                data = self.images.read(image.removeprefix(image_uri_prefix))
-                text = base64.b64encode(data).decode()
-                image = f"data:{check_input_image(data)};base64,{text}"
-            inlined.append(image)
-        return tuple(inlined)
+    def with_inputs(self, ask: Ask, adapter: Adapter) -> Ask:
+        """The ask with its images as the vendor takes them: links as they are, ours as data URIs, or as links
+        that work for minutes where a data URI would be too long for the vendor."""
+        ours = self.images.uri("")
+        images = [
+            self._lent(image.removeprefix(ours), adapter.data_uri_max) if image.startswith(ours) else image
+            for image in ask.images
+        ]
+        return replace(ask, images=tuple(images))
+
+    def _lent(self, key: str, data_uri_max: int | None) -> str:
+        data = self.images.read(key)
+        data_uri = f"data:{check_input_image(data)};base64,{base64.b64encode(data).decode()}"
+        if data_uri_max is None or len(data_uri) <= data_uri_max:
+            return data_uri
+        return self.images.signed_url(key, LENT_SECONDS)
 
     def delivered(self, generation: Generation, route: Route, answer: Finished, now: datetime) -> Generation:
         """The generation with its results noted and billed, inline ones put into the bucket first."""

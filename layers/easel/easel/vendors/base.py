@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import ClassVar
 
 from easel.domain.ask import Ask
 from easel.domain.failure import Failure, FailureClass
@@ -89,7 +90,13 @@ class VendorTask:
 
 
 class Adapter(ABC):
-    """One vendor's wire contract. Same input, same output."""
+    """One vendor's wire contract. Same input, same output.
+
+    `data_uri_max` is how many characters an input image may have as a data URI, None where nothing says so;
+    a longer one is sent as a link.
+    """
+
+    data_uri_max: ClassVar[int | None] = None
 
     @abstractmethod
     def build_submit(self, ask: Ask) -> HttpRequest:

@@ -7,7 +7,7 @@ Sources: Alibaba's references of Qwen text-to-image and image edit (2026-02), it
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import Field
@@ -173,6 +173,8 @@ class Answer(ErrorBody):
 @dataclass(frozen=True, slots=True)
 class DashScope(Adapter):
     """Builds and reads DashScope's wire format. Regions differ in base URL and key only."""
+
+    data_uri_max: ClassVar[int | None] = 10485760  # of one `image` item (the error page)
 
     def build_submit(self, ask: Ask) -> HttpRequest:
         """A task for the two asynchronous models, else one synchronous call."""
