@@ -41,6 +41,7 @@ ROUTES = st.one_of(
 )
 # At which effect of a step something happens; mostly nothing does.
 WHERE = st.one_of(st.none(), st.none(), st.integers(0, 14))
+WEBHOOK = "https://hooks.example/told"
 STEPS = ("submit", "poll", "persist")
 SETTLED = "settled"
 SETTLED_SECONDS = 200.0  # after its deadline every generation has ended: two sweeps and a grace
@@ -69,11 +70,15 @@ class Promises(RuleBasedStateMachine):
         n=st.integers(1, 2),
         on_unknown=st.sampled_from(["fail", "fail", "resubmit"]),
         deadline=st.sampled_from([60, 600, 600, 3600]),
+        webhook=st.sampled_from([None, WEBHOOK]),
         at=WHERE,
     )
-    def create(self, chosen: Any, n: int, on_unknown: str, deadline: int, at: int | None) -> None:
+    def create(
+        self, chosen: Any, n: int, on_unknown: str, deadline: int, webhook: str | None, at: int | None
+    ) -> None:
         model, routes = chosen
         fields: dict[str, Any] = {"n": n} if routes == ["aimlapi/qwen-image"] else {}
+        fields["webhook"] = webhook
         prompt = f"prompt-{len(self.scene.store.records)}"
         self.fuse.set(at)
         try:
@@ -256,6 +261,12 @@ class Promises(RuleBasedStateMachine):
                 billed, least = books.get(currency, 0), certain.get(currency, 0)
                 assert least <= billed <= least + possible.get(currency, 0), generation
 
+    def each_end_has_one_delivery_under_way(self) -> None:
+        deliveries = self.scene.deliveries.records.values()
+        hooked = [one.id for one in self.scene.store.records.values() if one.request.webhook]
+        assert sorted(one.generation_id for one in deliveries) == sorted(hooked)
+        assert self.scene.deliver_workflow.running == {(one.id, 0) for one in deliveries}
+
     def teardown(self) -> None:
         """The dust settles: nobody cancels or dies any more, but vendors may be stuck and executions lost."""
         self.fuse.set(None)
@@ -272,6 +283,7 @@ class Promises(RuleBasedStateMachine):
         assert all(one.terminal for one in self.scene.store.records.values())
         told = {(detail["id"], detail["status"]) for _, detail in self.scene.bus.events}
         assert told == {(one.id, one.status.value) for one in self.scene.store.records.values()}
+        self.each_end_has_one_delivery_under_way()
         for check in (
             self.vendors_never_take_twice, self.every_ask_is_in_the_ledger, self.ended_record_never_changes,
             self.success_is_the_vendors_very_bytes, self.receipts_agree_with_the_vendors_books,

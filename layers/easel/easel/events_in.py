@@ -5,7 +5,14 @@ from typing import Any
 from pydantic import BaseModel, Field, field_validator
 
 from easel.domain.batch import Source
-from easel.domain.ids import BATCH_ID, GENERATION_ID, is_batch_id, is_generation_id
+from easel.domain.ids import (
+    BATCH_ID,
+    DELIVERY_ID,
+    GENERATION_ID,
+    is_batch_id,
+    is_delivery_id,
+    is_generation_id,
+)
 
 
 class Fault(BaseModel):
@@ -40,9 +47,11 @@ class ReconcileInput(BaseModel):
 
     @property
     def carried_id(self) -> str | None:
-        """The generation or batch that the execution carried; None for the schedule, and a foreign name."""
+        """The generation, batch or delivery that the execution carried; None for the schedule, and a foreign
+        name."""
         name = self.detail.name[: len("gen_") + 26] if self.detail else ""
-        return name if is_generation_id(name) or is_batch_id(name) else None
+        ours = is_generation_id(name) or is_batch_id(name) or is_delivery_id(name)
+        return name if ours else None
 
 
 class CreateInput(BaseModel):
@@ -58,6 +67,12 @@ class BatchInput(BaseModel):
     id: str = Field(pattern=f"^{BATCH_ID.pattern}$")
     key: str | None = None
     fault: Fault | None = None
+
+
+class DeliveryInput(BaseModel):
+    """The Deliver step's input."""
+
+    id: str = Field(pattern=f"^{DELIVERY_ID.pattern}$")
 
 
 class S3Object(BaseModel):

@@ -1,4 +1,4 @@
-"""The vendors' keys in Secrets Manager: one JSON object, endpoint name to key."""
+"""Secrets in Secrets Manager: the vendors' keys, a JSON object of endpoint name to key, and single texts."""
 
 import json
 import time
@@ -36,4 +36,21 @@ class SecretVendorKeys:
             name: key for name, key in stripped.items() if key.isascii() and key.isprintable() and key
         }
         self._until = time.monotonic() + CACHE_SECONDS
+        return self._cached
+
+
+class SecretText:
+    """A secret that is one text, remembered for a short while."""
+
+    def __init__(self, client: Any, secret: str) -> None:
+        self._client = client
+        self._secret = secret
+        self._cached = ""
+        self._until = 0.0
+
+    def get(self) -> str:
+        """The text."""
+        if time.monotonic() >= self._until:
+            text: str = self._client.get_secret_value(SecretId=self._secret)["SecretString"]
+            self._cached, self._until = text.strip(), time.monotonic() + CACHE_SECONDS
         return self._cached

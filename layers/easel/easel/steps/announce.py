@@ -1,4 +1,4 @@
-"""Announce: tell the bus how a generation ended. At least once, however often it is tried."""
+"""Announce: tell the bus and webhooks how a generation ended. At least once, however often it is tried."""
 
 import json
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from easel.domain.generation import Generation
 from easel.ports import EventBus, GenerationStore, ImageStore
+from easel.steps.webhooks import Webhooks
 from easel.view import generation_view
 
 # At four bytes each below the 256 KB of PutEvents
@@ -16,17 +17,19 @@ LONG_FIELDS = ("request", "parameters", "actual_prompt", "error", "metadata")
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Tells the bus."""
+    """Tells the bus, and sees to it that webhooks are told."""
 
     store: GenerationStore
     images: ImageStore
     bus: EventBus
+    webhooks: Webhooks
 
     def announce(self, generation: Generation) -> Generation:
         """Tell the end of a generation that has ended, unless that was told before; the record after it.
 
-        ended ──► told ──► noted
-              ▲        ▲ whoever dies in between tells it again: its listeners know the generation's id
+        ended ──► told ──► webhook's delivery under way ──► noted
+              ▲        ▲ whoever dies in between tells it again: its listeners know the generation's id, and
+              │          its delivery is the same one
               └ whoever dies here leaves it among the open ones, where Reconcile finds it
         """
         if generation.announced:
@@ -34,6 +37,7 @@ class Announcer:
         view = generation_view(generation, self.images.uri)
         name = generation.status.value.capitalize()
         self.bus.publish(f"Image Generation {name}", shortened(view, EVENT_CHARACTERS_MAX))
+        self.webhooks.tell(generation)
         self.store.note_announced(generation.id)
         return generation.having(announced=True)
 

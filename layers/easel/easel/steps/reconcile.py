@@ -1,13 +1,14 @@
-"""Reconcile: find generations that no execution carries, and bring each to its end."""
+"""Reconcile: find generations, batches and deliveries that no execution carries; bring each to its end."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from easel.domain.ids import is_batch_id
+from easel.domain.ids import is_batch_id, is_delivery_id
 from easel.errors import EaselError, VersionConflictError
 from easel.ports import BatchStore, Clock, GenerationStore, Workflow
 from easel.steps.collect import Collector
 from easel.steps.settle import Settler
+from easel.webhook_ports import DeliveryStore
 
 QUIET_SECONDS = 60.0  # a record that moved more recently than this is being carried, or just was
 GRACE_SECONDS = 30.0  # after a deadline, for the execution to settle by itself
@@ -53,6 +54,34 @@ class BatchReconciler:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryReconciler:
+    """Takes care of webhooks' deliveries that no execution carries."""
+
+    store: DeliveryStore
+    workflow: Workflow
+
+    def look_after(self, delivery_id: str) -> str:
+        """Leave it, start an execution that tries it when it is time, or give it up."""
+        delivery = self.store.get(delivery_id)
+        if delivery is None or delivery.over:
+            return ENDED
+        carried = self.workflow.is_carried(delivery.id, delivery.carrier)
+        if carried:
+            return CARRIED
+        carrier = delivery.carrier if carried is None else delivery.carrier + 1
+        try:
+            if carrier > CARRIERS_MAX:
+                self.store.save(delivery.given_up())
+                return SETTLED
+            if carrier != delivery.carrier:
+                self.store.save(delivery.carried_by(carrier))
+        except VersionConflictError:
+            return CARRIED
+        self.workflow.start(delivery.id, carrier)
+        return RESTARTED
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciler:
     """Takes care of what was left lying."""
 
@@ -60,6 +89,7 @@ class Reconciler:
     workflow: Workflow
     settler: Settler
     batches: BatchReconciler
+    deliveries: DeliveryReconciler
     clock: Clock
 
     def sweep(self) -> dict[str, int]:
@@ -89,6 +119,8 @@ class Reconciler:
         """
         if is_batch_id(generation_id):
             return self.batches.look_after(generation_id)
+        if is_delivery_id(generation_id):
+            return self.deliveries.look_after(generation_id)
         now, generation = self.clock.now(), self.store.get(generation_id)
         if generation is None or generation.announced:
             return ENDED
