@@ -17,5 +17,8 @@ class FrontDoor(Protocol):
     def add_calls(self, app: APIGatewayHttpResolver) -> None:
         """Add its calls to the router. They raise RequestErrors, which `refusal` answers."""
 
-    def refusal(self, error: RequestError, request_id: str) -> Response[str]:
-        """A refusal in the door's own form: also of a call that it does not have, and where we failed."""
+    def refusal(self, error: RequestError, request_id: str, path: str) -> Response[str]:
+        """A refusal in the door's own form: also of a call that it does not have, and where we failed.
+
+        Vendors' bodies repeat the `path` that was called.
+        """
