@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test soak bench check lint format build lock key
+.PHONY: help setup run test soak bench check lint format build lock key keys
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -20,8 +20,9 @@ run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: st
 test: setup ## Run every test, the linters' included (ARGS="tests/unit -k money")
 	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadscope)
 
-soak: setup ## 500 generations while the vendors misbehave, held against the vendors' own books (ARGS="--count 100")
+soak: setup ## 500 generations while the vendors misbehave, held against their books; then the API fuzzed (ARGS=, FUZZ=)
 	@$(PYTHON) -m tests.integration.soak $(ARGS)
+	@$(PYTHON) -m tests.integration.api_fuzz $(FUZZ)
 
 bench: setup ## Measure, and print the figures beside their yardsticks (build/bench.json)
 	@$(PYTHON) -m tests.bench
@@ -48,6 +49,13 @@ lock: setup ## Resolve the lock file and the layer's requirements anew from pypr
 	@$(UV_COMPILE) --universal --python-version 3.11 --group local --group dev --output-file requirements.lock
 	@$(UV_COMPILE) --python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--constraint requirements.lock --output-file layers/easel/requirements.txt
+	@$(UV_COMPILE) --python-version 3.13 --python-platform aarch64-manylinux2014 --group mcp \
+		--constraint requirements.lock --output-file layers/mcp/requirements.all
+	@grep -vxFf layers/easel/requirements.txt layers/mcp/requirements.all >layers/mcp/requirements.txt
+	@rm layers/mcp/requirements.all
 
 key: setup ## Make an API key on the running local stack: make key TENANT=name
-	@$(PYTHON) -m local.key "$(TENANT)"
+	@$(PYTHON) -m local.keys $(if $(STACK),--stack "$(STACK)") create --plain --tenant "$(TENANT)"
+
+keys: setup ## API keys and limits: make keys ARGS="create --tenant acme --usd-per-day 5", list, rotate, revoke
+	@$(PYTHON) -m local.keys $(if $(STACK),--stack "$(STACK)") $(ARGS)

@@ -73,3 +73,4 @@ def state_machine(resource: str) -> StateMachine:
 
 
 GENERATE, BATCH = state_machine("GenerateStateMachine"), state_machine("BatchStateMachine")
+DELIVER = state_machine("DeliverStateMachine")

@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from easel import runtime
+from easel import entrance, runtime
 from easel.doors.native import native_api
 
 
 def _api() -> APIGatewayHttpResolver:
-    return native_api(runtime.native_door())
+    return native_api(entrance.native_door())
 
 
 api = runtime.Provided(_api)

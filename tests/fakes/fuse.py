@@ -7,13 +7,16 @@ from tests.fakes.scene import Scene
 
 EFFECTS = {
     "store": ("create", "save", "note_announced"),
-    "states": ("take_slot", "pause", "take_place", "free_place", "failed", "succeeded", "probe"),
+    "states": ("take_slot", "pause", "take_place", "free_place", "failed", "succeeded", "took", "probe"),
     "images": ("put", "put_bytes"),
     "workflow": ("start",),
     "bus": ("publish",),
     "batches": ("create", "save", "count", "note_announced"),
     "files": ("put", "writer"),
     "batch_workflow": ("start",),
+    "deliveries": ("create", "save"),
+    "deliver_workflow": ("start",),
+    "receivers": ("post",),
 }
 
 

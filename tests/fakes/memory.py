@@ -12,7 +12,10 @@ from typing import Any, BinaryIO
 from easel.domain.batch import Batch
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.domain.generation import Generation, Image
-from easel.domain.ids import is_generation_id
+from easel.domain.holding import KEPT, Held
+from easel.domain.ids import earliest_generation_id, is_generation_id
+from easel.domain.latency import SAMPLES_MAX
+from easel.domain.ledger import Reserving
 from easel.domain.tenancy import ApiKey, Tenant
 from easel.errors import (
     AlreadyExistsError,
@@ -24,6 +27,8 @@ from easel.errors import (
 from easel.ports import Claim, Download, Hold, Idempotency, Page
 from easel.wire import HttpResponse
 from tests.fakes.memory_batches import MemoryBatches
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_webhooks import MemoryDeliveries
 
 CLAIM_LIFE = timedelta(hours=24)
 
@@ -45,29 +50,36 @@ class FakeClock:
 
 class MemoryGenerations:
     """The port `GenerationStore`. `now` decides which idempotency keys have expired; `batches` are those of
-    which rows take their holds, and that lie in the same table."""
+    which rows take their holds, and that lie in the same table, as `deliveries` do."""
 
     def __init__(
         self,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         batches: MemoryBatches | None = None,
+        deliveries: MemoryDeliveries | None = None,
     ) -> None:
         self.now = now
         self.batches = batches or MemoryBatches()
+        self.deliveries = deliveries or MemoryDeliveries()
         self.lock = threading.Lock()
+        self.ledger = MemoryLedger()
         self.records: dict[str, Generation] = {}
         self.claims: dict[tuple[str, str], tuple[Claim, datetime]] = {}
         self.history: dict[str, list[str]] = {}
 
     def create(
-        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+        self,
+        generation: Generation,
+        idempotency: Idempotency | None,
+        hold: Hold | None = None,
+        reservings: Sequence[Reserving] = (),
     ) -> None:
         with self.lock:
             claimed = idempotency and self._claim(generation.tenant, idempotency.key, generation.created_at)
             if generation.id in self.records or claimed:
                 raise AlreadyExistsError("the record or its idempotency key exists")
-            if hold:
-                self.batches.take(hold)
+            with self.batches.taken(hold):
+                self.ledger.reserve(generation, reservings)
             self.records[generation.id] = copied(generation)
             self.history[generation.id] = [generation.status.value]
             if idempotency:
@@ -88,12 +100,15 @@ class MemoryGenerations:
         return {one: self.records[one] for one in generation_ids if one in self.records}
 
     def save(self, generation: Generation) -> None:
-        stored = self.records.get(generation.id)
-        if stored is None or stored.version != generation.version - 1 or stored.terminal:
-            raise VersionConflictError(generation.id)
-        self.records[generation.id] = copied(generation)
-        if self.history[generation.id][-1] != generation.status.value:
-            self.history[generation.id].append(generation.status.value)
+        with self.lock:
+            stored = self.records.get(generation.id)
+            if stored is None or stored.version != generation.version - 1 or stored.terminal:
+                raise VersionConflictError(generation.id)
+            if generation.terminal:
+                self.ledger.settle(generation)
+            self.records[generation.id] = copied(generation)
+            if self.history[generation.id][-1] != generation.status.value:
+                self.history[generation.id].append(generation.status.value)
 
     def note_announced(self, generation_id: str) -> None:
         self.records[generation_id] = self.records[generation_id].having(announced=True)
@@ -120,8 +135,10 @@ class MemoryGenerations:
 
     def quiet(self, before: datetime) -> Iterator[str]:
         every: list[Generation | Batch] = [*self.records.values(), *self.batches.records.values()]
-        still = [one for one in every if not one.announced and one.updated_at < before]
-        return iter([one.id for one in sorted(still, key=lambda one: one.updated_at)])
+        still = [(one.updated_at, one.id) for one in every if not one.announced and one.updated_at < before]
+        late = [(one.next_attempt_at or before, one.id) for one in self.deliveries.records.values()]
+        in_order = sorted(still + late, key=lambda one: one[0])  # ids are random: equal ones as they came
+        return iter([one for moment, one in in_order if moment < before])
 
 
 class MemoryRouteStates:
@@ -178,6 +195,11 @@ class MemoryRouteStates:
         with self.lock:
             self.states[name] = replace(self.read([name])[name], failures=0, open_until=None)
 
+    def took(self, name: str, holder: str, seconds: float, now: datetime) -> None:
+        with self.lock:
+            state = self.read([name])[name]
+            self.states[name] = replace(state, took=(*state.took, seconds)[-SAMPLES_MAX:])
+
     def probe(self, name: str, now: datetime) -> bool:
         with self.lock:
             state = self.read([name])[name]
@@ -226,8 +248,8 @@ class MemoryImages:
     def uri(self, key: str) -> str:
         return f"s3://images/{key}"
 
-    def signed_url(self, key: str) -> str:
-        return f"https://images.example/{key}?signature=test"
+    def signed_url(self, key: str, seconds: int = 3600) -> str:
+        return f"https://images.example/{key}?signature=test&seconds={seconds}"
 
 
 class Started:
@@ -338,6 +360,26 @@ class SetTenants:
 
     def get(self, tenant: str) -> Tenant:
         return self.set.get(tenant, Tenant(id=tenant))
+
+
+class MemoryUndelivered:
+    """The port `Undelivered`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.entries: dict[tuple[str, str], Held] = {}
+
+    def of(self, fingerprint: str, now: datetime) -> Sequence[Held]:
+        earliest = earliest_generation_id(now - KEPT)
+        return [held for (of, one), held in self.entries.items() if of == fingerprint and one > earliest]
+
+    def write(self, fingerprint: str, held: Held, over: Held | None) -> bool:
+        with self.lock:
+            stored = self.entries.get((fingerprint, held.generation_id))
+            if (stored and stored.stamp) != (over and over.stamp):
+                return False
+            self.entries[fingerprint, held.generation_id] = held
+            return True
 
 
 class MemoryQuotas:

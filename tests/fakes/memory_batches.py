@@ -1,7 +1,8 @@
 """The port `BatchStore` in memory, and the tally that generations take their holds of."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -59,12 +60,18 @@ class MemoryBatches:
             self.chunks[batch_id, number] = ChunkTally(before.version + 1, now)
             self.tallies[batch_id] = added(self.tally(batch_id), new)
 
-    def take(self, hold: Hold) -> None:
-        """Part of the transaction that writes a row's generation. Raises CostCapError."""
+    @contextmanager
+    def taken(self, hold: Hold | None) -> Iterator[None]:
+        """Part of the transaction that writes a row's generation: taken, where the rest of it goes well.
+        Raises CostCapError."""
         with self.lock:
+            if hold is None:
+                yield
+                return
             tally = self.tally(hold.batch_id)
             if tally.committed_usd + hold.usd > hold.cap_usd:
                 raise CostCapError(hold.batch_id)
+            yield
             self.tallies[hold.batch_id] = added(tally, {"committed_usd": hold.usd})
 
 

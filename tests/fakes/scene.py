@@ -12,24 +12,30 @@ from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
 from easel.ports import Transport, Workflow
 from easel.routing import Choice, choose
+from easel.signatures import SigningKeys, keys_of
 from easel.steps.announce import Announcer
 from easel.steps.batches import Batcher
 from easel.steps.cancel import Canceler
 from easel.steps.collect import Collector
 from easel.steps.create import Creator
+from easel.steps.deliver import Deliverer
 from easel.steps.feed import Feeder
+from easel.steps.forecast import Forecast
+from easel.steps.hold import Holder
 from easel.steps.inputs import InputImages
 from easel.steps.intake import Intake, Manifests, Requests
+from easel.steps.linked_images import LinkedImages
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
 from easel.steps.prepare import Preparer
 from easel.steps.read import Reader
-from easel.steps.reconcile import BatchReconciler, Reconciler
+from easel.steps.reconcile import BatchReconciler, DeliveryReconciler, Reconciler
 from easel.steps.route_desk import RouteDesk
 from easel.steps.row_report import Reporter
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
 from easel.steps.vendor_calls import VendorCalls
+from easel.steps.webhooks import Webhooks
 from easel.wire import HttpResponse
 from tests.fakes.memory import (
     FakeClock,
@@ -38,6 +44,7 @@ from tests.fakes.memory import (
     MemoryImages,
     MemoryQuotas,
     MemoryRouteStates,
+    MemoryUndelivered,
     ScriptedTransport,
     SetTenants,
     Started,
@@ -45,6 +52,8 @@ from tests.fakes.memory import (
 )
 from tests.fakes.memory_batches import MemoryBatches
 from tests.fakes.memory_files import Buckets, MemoryDeadLetters, MemoryFiles, MemoryInbox
+from tests.fakes.memory_uploads import KnownLinks, MemoryUploads
+from tests.fakes.memory_webhooks import MemoryDeliveries, Receivers
 
 TENANT = "default"
 
@@ -53,6 +62,11 @@ def said(status: int, body: object = b"", **headers: str) -> HttpResponse:
     """A vendor's answer: JSON, or these very bytes. `retry_after="5"` is the header Retry-After."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, data)
+
+
+def signing_keys(tenant: str) -> SigningKeys:
+    """A tenant's keys."""
+    return keys_of(tenant, "PLANTED-SIGNING-SECRET", TENANT)
 
 
 class Scene:
@@ -72,8 +86,10 @@ class Scene:
         self.catalogue = catalogue
         self.clock = FakeClock()
         self.batches = MemoryBatches()
-        self.store = MemoryGenerations(self.clock.now, self.batches)
+        self.deliveries, self.receivers = MemoryDeliveries(), Receivers()
+        self.store = MemoryGenerations(self.clock.now, self.batches, self.deliveries)
         self.images = MemoryImages()
+        self.uploads, self.links = MemoryUploads(), KnownLinks()
         self.tenants, self.quotas = SetTenants(), MemoryQuotas()
         self.workflow = Started()
         self.bus = Told()
@@ -82,25 +98,32 @@ class Scene:
         spoken = transport or self.script
         calls = VendorCalls(spoken, self.keys, self.images, catalogue, base_urls or {})
         self.states = MemoryRouteStates()
+        self.forecast = Forecast(self.states, self.clock)
         desk = self.desk = RouteDesk(self.states, catalogue, limits or {}, self.clock)
         self.buckets: Buckets = {}
         self.files, self.inbox = MemoryFiles(self.buckets), MemoryInbox(self.buckets)
         self.creator = self._creator(self.workflow, None)
         self.reader = Reader(self.store, self.clock)
+        self.undelivered = MemoryUndelivered()
+        self.holder = Holder(self.undelivered, self.reader, self.clock)
         self.submitter = Submitter(self.store, calls, desk, self.clock)
         self.poller = Poller(self.store, calls, desk, self.clock)
         self.persister = Persister(self.store, self.images, spoken, catalogue, self.clock, tuple(extra_hosts))
-        announcer = Announcer(self.store, self.images, self.bus)
+        self._add_webhooks()
+        announcer = Announcer(self.store, self.images, self.bus, self.webhooks)
         self.settler = Settler(self.store, self.images, announcer, self.clock)
         self.canceler = Canceler(self.store, self.reader, announcer, self.clock)
         self._add_batches(limits or {}, at_once)
         self._add_ways_in()
         carers = BatchReconciler(self.batches, self.batch_workflow, self.collector, self.clock)
-        self.reconciler = Reconciler(self.store, self.workflow, self.settler, carers, self.clock)
+        telling = DeliveryReconciler(self.deliveries, self.deliver_workflow)
+        self.reconciler = Reconciler(self.store, self.workflow, self.settler, carers, telling, self.clock)
 
     def _creator(self, workflow: Workflow, inbox: MemoryInbox | None) -> Creator:
-        inputs = InputImages(self.images, inbox)
-        return Creator(self.store, inputs, workflow, self.keys, self.catalogue, self.clock)
+        inputs = InputImages(self.images, self.uploads, LinkedImages(self.links, self.clock), inbox)
+        return Creator(
+            self.store, inputs, workflow, self.keys, self.catalogue, self.clock, self.tenants, self.forecast
+        )
 
     def _add_batches(self, limits: Mapping[str, RouteLimits], at_once: int) -> None:
         self.batch_workflow = Started()
@@ -114,6 +137,13 @@ class Scene:
             self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock
         )
         self.collector = Collector(self.batches, self.files, reporter, self.bus, self.clock)
+
+    def _add_webhooks(self) -> None:
+        self.deliver_workflow = Started()
+        self.webhooks = Webhooks(self.deliveries, self.tenants, self.deliver_workflow, self.clock)
+        self.deliverer = Deliverer(
+            self.store, self.deliveries, self.tenants, self.images, self.receivers, signing_keys, self.clock
+        )
 
     def _add_ways_in(self) -> None:
         self.letters = MemoryDeadLetters()

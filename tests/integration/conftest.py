@@ -12,6 +12,7 @@ from tests.integration.account_caller import Inbox
 from tests.integration.easel_caller import EaselCaller
 
 SANDBOX_LATENCY_SECONDS = "0.2"
+WEBHOOK_SCHEDULE = "1,1"  # seconds between attempts
 
 
 def stack_settings(data: Path) -> Settings:
@@ -24,6 +25,7 @@ def stack_settings(data: Path) -> Settings:
         api_key=None,
         vendors=dict.fromkeys(CATALOGUE.endpoints, sandboxed),
         sandbox_latency=SANDBOX_LATENCY_SECONDS,
+        webhook_schedule=WEBHOOK_SCHEDULE,
     )
 
 

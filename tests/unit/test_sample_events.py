@@ -11,11 +11,13 @@ from easel.domain.generation import Status
 from easel.domain.ids import batch_id_of
 from easel.domain.tenancy import ApiKey
 from easel.doors.native import native_api
+from easel.errors import NotFoundError
 from easel.events_in import ReconcileInput, StepInput
 from easel.runtime import logger
 from functions.api import handler as api
 from functions.collect import handler as collect
 from functions.create import handler as create
+from functions.deliver import handler as deliver
 from functions.feed import handler as feed
 from functions.intake import handler as intake
 from functions.prepare import handler as prepare
@@ -29,6 +31,7 @@ from tests.template import RESOURCES
 
 EVENTS = Path(__file__).parents[2] / "events"
 BATCH_ID = batch_id_of("default", "x")
+DELIVERY_ID = "msg_01M7X9PZ8RQ3T5V7W9Y1ABCDEF"
 
 
 class OneKey:
@@ -257,8 +260,29 @@ def test_the_failed_executions_sample_is_what_the_rule_lets_through() -> None:
     assert event["detail"]["status"] in pattern["detail"]["status"]
 
 
+def test_the_deliver_sample_names_a_delivery_and_one_that_is_there_is_told_of(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deliver.step, "made", scene.deliverer)
+    assert sample("deliver-step") == {"id": DELIVERY_ID}
+    with pytest.raises(NotFoundError):
+        deliver.handler(sample("deliver-step"), None)
+    made = scene.create(webhook="https://hooks.example/PLANTED?token=PLANTED")
+    scene.canceler.cancel(made.tenant, made.id)
+    (delivery_id,) = scene.deliveries.records
+    assert deliver.handler({"id": delivery_id}, None) == {"id": delivery_id, "done": True, "wait_seconds": 0}
+    assert len(scene.receivers.posted) == 1
+    assert "PLANTED" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("event", [{}, {"id": BATCH_ID}, {"id": "msg_1"}, {"id": None}])
+def test_deliver_takes_the_id_of_a_delivery_alone(event: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        deliver.handler(event, None)
+
+
 @pytest.mark.parametrize("carrier", ["", "-1", "-10"])
-@pytest.mark.parametrize("carried_id", [BATCH_ID, "gen_01M7X9PZ8RQ3T5V7W9Y1ABCDEF"])
+@pytest.mark.parametrize("carried_id", [BATCH_ID, "gen_01M7X9PZ8RQ3T5V7W9Y1ABCDEF", DELIVERY_ID])
 def test_execution_of_any_carrier_names_what_it_carries(carried_id: str, carrier: str) -> None:
     event = {"detail": {"name": carried_id + carrier}}
     assert ReconcileInput.model_validate(event).carried_id == carried_id

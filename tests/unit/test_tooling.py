@@ -34,12 +34,21 @@ def test_the_linters_find_nothing(subject: str) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_the_layers_requirements_are_those_of_the_lock_file() -> None:
+def layer_requirements(layer: str) -> set[str]:
+    """What a layer carries, each with its version."""
+    return set((REPOSITORY / "layers" / layer / "requirements.txt").read_text().splitlines())
+
+
+@pytest.mark.parametrize("layer", ["easel", "mcp"])
+def test_the_layers_requirements_are_those_of_the_lock_file(layer: str) -> None:
     lock = (REPOSITORY / "requirements.lock").read_text().splitlines()
     locked = {line.partition(" ;")[0] for line in lock}  # some are for certain platforms only
-    layer = (REPOSITORY / "layers/easel/requirements.txt").read_text().splitlines()
-    assert layer
-    assert set(layer) <= locked
+    assert layer_requirements(layer)
+    assert layer_requirements(layer) <= locked
+
+
+def test_the_second_layer_carries_nothing_that_the_first_has() -> None:
+    assert not layer_requirements("easel") & layer_requirements("mcp")
 
 
 def test_the_lock_file_names_no_registry() -> None:

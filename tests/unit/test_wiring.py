@@ -3,13 +3,20 @@
 import importlib
 import os
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import _lru_cache_wrapper
 
 import pytest
 
-from easel import runtime
+from easel import entrance, runtime
 from easel.aws import clients
+from easel.aws.keys import DynamoQuotas, DynamoTenants
+from easel.aws.ledger import DynamoUsage
+from easel.aws.route_states import DynamoRouteStates
 from easel.errors import SettingsError
+from easel.steps.cancel import Canceler
+from easel.steps.create import Creator
+from easel.steps.settle import Settler
 from tests.template import RESOURCES, TEMPLATE
 
 FUNCTIONS = sorted(name for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function")
@@ -17,12 +24,13 @@ FUNCTIONS = sorted(name for name, one in RESOURCES.items() if one["Type"] == "AW
 VALUES = {
     "EASEL_VENDOR_BASE_URLS": "{}", "EASEL_VENDOR_LIMITS": "catalogue", "EASEL_ROUTING_POLICY": "balanced",
     "EASEL_RECORD_RETENTION_DAYS": "90", "EASEL_BATCH_CONCURRENCY": "50", "POWERTOOLS_LOG_LEVEL": "INFO",
+    "EASEL_WEBHOOK_SCHEDULE": "5,300",
 }  # fmt: skip
 
 
 def forget() -> None:
     """What was made before, with other settings."""
-    for module in (runtime, clients):
+    for module in (runtime, clients, entrance):
         for made in vars(module).values():
             if isinstance(made, _lru_cache_wrapper):
                 made.cache_clear()
@@ -69,3 +77,71 @@ def test_functions_own_environment_is_all_that_it_needs(
 def test_setting_that_is_missing_is_named(function: str) -> None:
     with pytest.raises(SettingsError, match="EASEL_"):
         make(function)
+
+
+# What the parts that a function is made of do to the table, some of it in transactions.
+READ_AND_MOVE = {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+NEEDS: dict[type, set[str]] = {
+    Creator: {*READ_AND_MOVE, "dynamodb:BatchGetItem"},  # records, reservations; how routes fare
+    Settler: READ_AND_MOVE,  # the end, and what it cost
+    Canceler: READ_AND_MOVE,
+    DynamoQuotas: {"dynamodb:UpdateItem"},
+    DynamoTenants: {"dynamodb:GetItem"},
+    DynamoUsage: {"dynamodb:Query"},
+    DynamoRouteStates: {"dynamodb:BatchGetItem"},
+}
+
+
+DOORS = {"ApiFunction": entrance.native_door, "McpFunction": entrance.assistant}  # behind a router
+
+
+def parts_of(function: str) -> Iterator[object]:
+    """Everything that a function's own is made of."""
+    yield from parts(DOORS[function]() if function in DOORS else make(function))
+
+
+def parts(thing: object) -> Iterator[object]:
+    """The thing, and everything that it is made of."""
+    yield thing
+    inner: list[object] = list(thing) if isinstance(thing, tuple) else []
+    if is_dataclass(thing):
+        inner += [getattr(thing, field.name) for field in fields(thing)]
+    for one in inner:
+        yield from parts(one)
+
+
+def allowed_on_the_table(function: str) -> set[str]:
+    """What a function's role may do to the table itself."""
+    found: set[str] = set()
+    for policy in RESOURCES[function]["Properties"]["Policies"]:
+        for statement in policy["Statement"]:
+            resources = statement["Resource"]
+            if {"GetAtt": "Table.Arn"} in (resources if isinstance(resources, list) else [resources]):
+                actions = statement["Action"]
+                found |= {actions} if isinstance(actions, str) else set(actions)
+    return found
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_functions_role_allows_what_its_parts_do_to_the_table(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in environment(function):
+        monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+    needed = set().union(*(NEEDS.get(type(part), set()) for part in parts_of(function)))
+    assert needed <= allowed_on_the_table(function)
+
+
+def test_functions_that_make_and_end_generations_are_known_by_their_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made_by: dict[type, set[str]] = {kind: set() for kind in NEEDS}
+    for function in FUNCTIONS:
+        for name in environment(function):
+            monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+        for part in parts_of(function):
+            if type(part) in made_by:
+                made_by[type(part)].add(function)
+    assert {f"{name}Function" for name in ("Api", "Mcp", "Intake", "Create", "Feed")} <= made_by[Creator]
+    assert {"SettleFunction", "ReconcileFunction"} <= made_by[Settler]
+    assert all(made_by.values())

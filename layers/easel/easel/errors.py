@@ -6,7 +6,9 @@
     │   ├── UnauthorizedError        401
     │   ├── ForbiddenError           403
     │   ├── NotFoundError            404
+    │   ├── MethodNotAllowedError    405, says which methods there are
     │   ├── ConflictError            409
+    │   ├── StillWorkingError        409, says when to come again
     │   ├── PayloadTooLargeError     413
     │   ├── UnsupportedMediaError    415
     │   ├── InvalidRequestError      422, names the fields
@@ -69,12 +71,17 @@ class RequestError(EaselError):
     title = "The request cannot be served"
 
     def __init__(
-        self, detail: str, problems: Sequence[FieldProblem] = (), reached: ReachedLimit | None = None
+        self,
+        detail: str,
+        problems: Sequence[FieldProblem] = (),
+        reached: ReachedLimit | None = None,
+        retry_after_seconds: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.problems = tuple(problems)
         self.reached = reached
+        self.retry_after_seconds = reached.retry_after_seconds if reached else retry_after_seconds
 
 
 class MalformedRequestError(RequestError):
@@ -101,10 +108,26 @@ class NotFoundError(RequestError):
     status, code, title = 404, "not_found", "Not found"
 
 
+class MethodNotAllowedError(RequestError):
+    """There is something under this address, but not with this method."""
+
+    status, code, title = 405, "method_not_allowed", "There is no such method"
+
+    def __init__(self, detail: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        self.allowed = tuple(allowed)
+
+
 class ConflictError(RequestError):
     """The generation's state does not allow this."""
 
     status, code, title = 409, "conflict", "Conflict"
+
+
+class StillWorkingError(RequestError):
+    """The generation has not ended in the time that an answer may take; the same request again resumes it."""
+
+    status, code, title = 409, "still_working", "Still working on it"
 
 
 class PayloadTooLargeError(RequestError):

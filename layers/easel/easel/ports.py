@@ -2,14 +2,16 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from typing import BinaryIO, Protocol
 
 from easel.domain.batch import Batch, Source, Tally
 from easel.domain.failover import RouteState
 from easel.domain.generation import Generation, Image
+from easel.domain.holding import Held
+from easel.domain.ledger import Reserving, UsageRow
 from easel.domain.tenancy import ApiKey, Tenant
 from easel.wire import HttpResponse
 
@@ -61,11 +63,16 @@ class GenerationStore(Protocol):
     """Where generations are kept."""
 
     def create(
-        self, generation: Generation, idempotency: Idempotency | None, hold: Hold | None = None
+        self,
+        generation: Generation,
+        idempotency: Idempotency | None,
+        hold: Hold | None = None,
+        reservings: Sequence[Reserving] = (),
     ) -> None:
-        """Write a new record, claim its idempotency key and take its hold: all or nothing.
+        """Write a new record, claim its idempotency key, take its hold and reserve: all or nothing.
 
-        Raises AlreadyExistsError where record or key is there already, CostCapError where the cap is reached.
+        Raises AlreadyExistsError where record or key is there already, CostCapError where the cap is reached,
+        BudgetReachedError or LimitReachedError where an owner's limits leave no room.
         """
 
     def claim(self, tenant: str, key: str) -> Claim | None:
@@ -78,7 +85,8 @@ class GenerationStore(Protocol):
         """Those of so many that there are, by id, consistent with every write before."""
 
     def save(self, generation: Generation) -> None:
-        """Write a moved record over the version before it.
+        """Write a moved record over the version before it. One that has ended gives its reservation back and
+        counts what it cost, in the same write.
 
         Raises VersionConflictError where somebody else wrote first, or the stored one has ended.
         """
@@ -94,6 +102,26 @@ class GenerationStore(Protocol):
     def quiet(self, before: datetime) -> Iterator[str]:
         """The ids of generations that have not moved since and have not ended, or whose end was not told; the
         longest quiet first, page by page."""
+
+
+class Undelivered(Protocol):
+    """Generations that synchronous callers were not answered with, by the fingerprint of what was asked."""
+
+    def of(self, fingerprint: str, now: datetime) -> Sequence[Held]:
+        """The entries of the last hour, consistent with every write before it."""
+
+    def write(self, fingerprint: str, held: Held, over: Held | None) -> bool:
+        """Write an entry over what was read of it, or a new one; False where somebody else wrote since."""
+
+
+class Usage(Protocol):
+    """What was used, by day, tenant, model and route."""
+
+    def rows(self, tenant: str, first: date, last: date) -> Iterator[UsageRow]:
+        """A tenant's rows of these days, by day, model and route; some may stand for the same three."""
+
+    def spent(self, owner: str, day: date) -> Mapping[str, Decimal]:
+        """What an owner's budgets count: `usd_per_day` and `usd_per_month`, and `concurrency`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +212,9 @@ class RouteStates(Protocol):
     def succeeded(self, name: str) -> None:
         """The failures are over."""
 
+    def took(self, name: str, holder: str, seconds: float, now: datetime) -> None:
+        """How long a result took that the holder got; the latest of them are kept."""
+
     def probe(self, name: str, now: datetime) -> bool:
         """Whether the caller is the one who may try a route that was left alone long enough."""
 
@@ -227,8 +258,37 @@ class ImageStore(Protocol):
     def uri(self, key: str) -> str:
         """The `s3://` name of a key."""
 
-    def signed_url(self, key: str) -> str:
-        """A short-lived link to one object."""
+    def signed_url(self, key: str, seconds: int = 3600) -> str:
+        """A link to one object that works for so long, or less."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """Where an upload is posted, and the form's fields. They sign it, so they stay out of the repr."""
+
+    url: str
+    fields: Mapping[str, str] = field(repr=False)
+
+
+class Uploads(Protocol):
+    """Where callers put input images themselves."""
+
+    def form(self, key: str, content_type: str, bytes_max: int, seconds: int) -> UploadForm:
+        """A form that puts one object under this key, of this type and of 1 to so many bytes."""
+
+    def read(self, key: str, bytes_max: int) -> bytes:
+        """All bytes under a key. Raises ImageUnavailableError where there are none, and ImageInvalidError
+        for more than so many."""
+
+
+class Links(Protocol):
+    """Hosts that callers name, as far as they are public."""
+
+    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> tuple[HttpResponse, bytes]:
+        """The answer to one GET, a redirect too, and the first bytes of its body.
+
+        Raises AddressRefusedError for a host that is not public, NotSentError or AnswerLostError.
+        """
 
 
 class Workflow(Protocol):

@@ -1,59 +1,68 @@
-"""Settings, clients and wiring: the only module that knows both the steps and AWS.
+"""Clients and wiring: the only module that knows both the steps and AWS.
 
 In Lambda, what every request needs is made in the init phase, which runs at full speed (the first AWS
 call is up to sixty times dearer when that is left to a 256 MB handler). Elsewhere importing a handler
 makes nothing: it is made on first use.
 """
 
-import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Generic, TypeVar
-from urllib.parse import urlsplit
 
 from aws_lambda_powertools.logging import Logger
 
 from easel.aws.batches import DynamoBatches
 from easel.aws.clients import client
+from easel.aws.deliveries import DynamoDeliveries
 from easel.aws.events import EventBridgeBus, SqsDeadLetters
 from easel.aws.files import S3Files, S3Inbox
 from easel.aws.images import S3Images
-from easel.aws.keys import DynamoApiKeys, DynamoQuotas, DynamoTenants
+from easel.aws.keys import DynamoTenants
 from easel.aws.route_states import DynamoRouteStates
-from easel.aws.secrets import SecretVendorKeys
+from easel.aws.secrets import SecretText, SecretVendorKeys
 from easel.aws.table import DynamoGenerations
+from easel.aws.uploads import S3Uploads
 from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
-from easel.domain.limits import RouteLimits, configured_limits
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
-from easel.doors.batches import BatchDoor
-from easel.doors.native import NativeDoor
-from easel.errors import SettingsError
-from easel.routing import Choice, Policy, choose
+from easel.public_http import PublicHttp
+from easel.routing import Choice, choose
+from easel.settings import (
+    limits,
+    loopback_webhooks,
+    policy,
+    retention_days,
+    setting,
+    trusted_hosts,
+    vendor_base_urls,
+    webhook_schedule,
+)
+from easel.signatures import SigningKeys, keys_of
 from easel.steps.announce import Announcer
 from easel.steps.batches import Batcher
-from easel.steps.cancel import Canceler
 from easel.steps.collect import Collector
 from easel.steps.create import Creator
+from easel.steps.deliver import Deliverer
 from easel.steps.feed import Feeder
-from easel.steps.gate import Gate
+from easel.steps.forecast import Forecast
 from easel.steps.inputs import InputImages
-from easel.steps.intake import Intake, Manifests, Requests
+from easel.steps.intake import Intake, Requests
+from easel.steps.linked_images import LinkedImages
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
 from easel.steps.prepare import Preparer
-from easel.steps.read import Reader
-from easel.steps.reconcile import BatchReconciler, Reconciler
+from easel.steps.reconcile import BatchReconciler, DeliveryReconciler, Reconciler
 from easel.steps.route_desk import RouteDesk
 from easel.steps.row_report import Reporter
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
 from easel.steps.vendor_calls import VendorCalls
+from easel.steps.webhooks import Webhooks
 from easel.transport import HttpTransport
 
 Made = TypeVar("Made")
@@ -71,33 +80,6 @@ class SystemClock:
         time.sleep(seconds)
 
 
-def setting(name: str) -> str:
-    """An environment variable that must be set. Raises SettingsError naming it."""
-    value = os.environ.get(name)
-    if not value:
-        raise SettingsError(f"the environment variable {name} is not set")
-    return value
-
-
-def vendor_base_urls() -> Mapping[str, str]:
-    """Base URLs that replace endpoints' own. Raises SettingsError where they are no such JSON object."""
-    name = "EASEL_VENDOR_BASE_URLS"
-    try:
-        urls: dict[str, str] = json.loads(os.environ.get(name) or "{}")
-    except ValueError as error:
-        raise SettingsError(f"{name} is not JSON") from error
-    known = isinstance(urls, dict) and set(urls) <= set(CATALOGUE.endpoints)
-    if not known or not all(isinstance(url, str) and urlsplit(url).netloc for url in urls.values()):
-        allowed = ", ".join(CATALOGUE.endpoints)
-        raise SettingsError(f"{name} must be a JSON object, endpoint name ({allowed}) to URL")
-    return urls
-
-
-def trusted_hosts() -> tuple[str, ...]:
-    """`host:port` of the base URLs that were set explicitly."""
-    return tuple(urlsplit(url).netloc.lower() for url in vendor_base_urls().values())
-
-
 @cache  # one of each per process
 def logger() -> Logger:
     """The structured logger. It is given ids, statuses and codes; never prompts, keys or links."""
@@ -110,15 +92,10 @@ def transport() -> HttpTransport:
     return HttpTransport(trusted_hosts())
 
 
-def retention_days() -> int:
-    """How long records are kept."""
-    return int(os.environ.get("EASEL_RECORD_RETENTION_DAYS") or 90)
-
-
 @cache
 def store() -> DynamoGenerations:
     """The generations."""
-    return DynamoGenerations(client("dynamodb"), setting("EASEL_TABLE"), retention_days())
+    return DynamoGenerations(client("dynamodb"), setting("EASEL_TABLE"), retention_days(), SystemClock())
 
 
 @cache
@@ -138,24 +115,26 @@ def vendor_calls() -> VendorCalls:
     return VendorCalls(transport(), vendor_keys(), images(), CATALOGUE, vendor_base_urls())
 
 
-def limits() -> Mapping[str, RouteLimits]:
-    """The vendors' limits that hold."""
-    catalogue = {name: route.limits for name, route in CATALOGUE.routes.items()}
-    return configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), catalogue)
+def route_states() -> DynamoRouteStates:
+    """What is known of the routes now."""
+    return DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"))
 
 
 def route_desk() -> RouteDesk:
     """Turns at the routes, within the vendors' limits."""
-    states = DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"))
-    return RouteDesk(states, CATALOGUE, limits(), SystemClock())
+    return RouteDesk(route_states(), CATALOGUE, limits(), SystemClock())
 
 
-def policy() -> Policy:
-    """How routes are ordered. Raises SettingsError where it is no policy."""
-    text = os.environ.get("EASEL_ROUTING_POLICY") or Policy.BALANCED.value
-    if text not in tuple(Policy):
-        raise SettingsError(f"EASEL_ROUTING_POLICY must be one of {', '.join(Policy)}")
-    return Policy(text)
+@cache
+def forecast() -> Forecast:
+    """How long routes are expected to take."""
+    return Forecast(route_states(), SystemClock())
+
+
+@cache
+def tenants() -> DynamoTenants:
+    """What was set for tenants."""
+    return DynamoTenants(client("dynamodb"), setting("EASEL_TABLE"))
 
 
 def workflow() -> StepFunctionsWorkflow:
@@ -165,7 +144,38 @@ def workflow() -> StepFunctionsWorkflow:
 
 def announcer() -> Announcer:
     """Telling how generations ended."""
-    return Announcer(store(), images(), bus())
+    return Announcer(store(), images(), bus(), webhooks())
+
+
+@cache
+def deliveries() -> DynamoDeliveries:
+    """The deliveries of webhooks."""
+    return DynamoDeliveries(client("dynamodb"), setting("EASEL_TABLE"), retention_days())
+
+
+def deliver_workflow() -> StepFunctionsWorkflow:
+    """The state machine of deliveries."""
+    return StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_DELIVER_STATE_MACHINE"))
+
+
+def webhooks() -> Webhooks:
+    """Making deliveries."""
+    return Webhooks(deliveries(), tenants(), deliver_workflow(), SystemClock())
+
+
+def signing_keys() -> Callable[[str], SigningKeys]:
+    """The keys by which webhooks are signed, by tenant."""
+    secret = SecretText(client("secretsmanager"), setting("EASEL_SIGNING_SECRET"))
+    default_tenant = setting("EASEL_DEFAULT_TENANT")
+    return lambda tenant: keys_of(tenant, secret.get(), default_tenant)
+
+
+def deliverer() -> Deliverer:
+    """The Deliver step."""
+    posts, clock = PublicHttp(allow_loopback=loopback_webhooks()), SystemClock()
+    return Deliverer(
+        store(), deliveries(), tenants(), images(), posts, signing_keys(), clock, webhook_schedule()
+    )
 
 
 @cache
@@ -190,16 +200,34 @@ def batcher() -> Batcher:
     return Batcher(batches(), files(), batch_workflow(), SystemClock(), setting("EASEL_IMAGE_BUCKET"))
 
 
+def uploads() -> S3Uploads:
+    """Where callers put input images themselves."""
+    return S3Uploads(client("s3"), setting("EASEL_IMAGE_BUCKET"))
+
+
+def input_images(inbox: S3Inbox | None) -> InputImages:
+    """Reading input images. A link to this machine is refused on the local stack, too."""
+    clock = SystemClock()
+    return InputImages(images(), uploads(), LinkedImages(PublicHttp(), clock), inbox)
+
+
 def creator(inbox: S3Inbox | None = None) -> Creator:
     """Making generations."""
-    inputs = InputImages(images(), inbox)
-    return Creator(store(), inputs, workflow(), vendor_keys(), CATALOGUE, SystemClock(), policy())
+    inputs = input_images(inbox)
+    return Creator(
+        store(), inputs, workflow(), vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(), policy(),
+        loopback_webhooks(),
+    )  # fmt: skip
 
 
 def requests_of_workflows() -> Requests:
     """Making generations that executions of the callers' carry: none is started."""
-    inputs = InputImages(images(), inbox())
-    made = Creator(store(), inputs, NoWorkflow(), vendor_keys(), CATALOGUE, SystemClock(), policy())
+    inputs = input_images(inbox())
+    carried = NoWorkflow()
+    made = Creator(
+        store(), inputs, carried, vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(), policy(),
+        loopback_webhooks(),
+    )  # fmt: skip
     return Requests(made, setting("EASEL_DEFAULT_TENANT"))
 
 
@@ -241,30 +269,6 @@ def collector() -> Collector:
     return Collector(batches(), files(), reporter(), bus(), SystemClock())
 
 
-def gate() -> Gate:
-    """Where every call comes in."""
-    dynamodb, table = client("dynamodb"), setting("EASEL_TABLE")
-    keys, tenants = DynamoApiKeys(dynamodb, table), DynamoTenants(dynamodb, table)
-    return Gate(keys, tenants, DynamoQuotas(dynamodb, table), SystemClock())
-
-
-def native_door() -> NativeDoor:
-    """The native HTTP API's parts."""
-    clock = SystemClock()
-    reader = Reader(store(), clock)
-    return NativeDoor(
-        creator=creator(),
-        reader=reader,
-        canceler=Canceler(store(), reader, announcer(), clock),
-        images=images(),
-        gate=gate(),
-        vendor_keys=vendor_keys(),
-        catalogue=CATALOGUE,
-        batches=BatchDoor(batcher(), Manifests(inbox(), setting("EASEL_DEFAULT_TENANT")), files(), clock),
-        logger=logger(),
-    )
-
-
 def submitter() -> Submitter:
     """The Submit step."""
     return Submitter(store(), vendor_calls(), route_desk(), SystemClock())
@@ -294,7 +298,8 @@ def settler() -> Settler:
 def reconciler() -> Reconciler:
     """The Reconcile step."""
     batch_part = BatchReconciler(batches(), batch_workflow(), collector(), SystemClock())
-    return Reconciler(store(), workflow(), settler(), batch_part, SystemClock())
+    delivery_part = DeliveryReconciler(deliveries(), deliver_workflow())
+    return Reconciler(store(), workflow(), settler(), batch_part, delivery_part, SystemClock())
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from easel.doors.native import native_api
 from tests.fakes.door import native_door
 from tests.fakes.memory import KnownKeys
 from tests.fakes.scene import TENANT, Scene
+from tests.unit.doors.described import assert_described
 
 KEY, OTHER_KEY = "ek_PLANTED-KEY", "ek_other"
 JSON = "application/json"
@@ -100,7 +101,9 @@ class Api:
         }
         lowered = {name.lower(): value for name, value in values.items()}
         assert not given.get("isBase64Encoded")
-        return Answer(given["statusCode"], lowered, json.loads(given["body"]), given["body"])
+        assert_described(method, path, given["statusCode"], lowered, given["body"])
+        body = json.loads(given["body"]) if "json" in lowered["content-type"] and given["body"] else None
+        return Answer(given["statusCode"], lowered, body, given["body"])
 
     def create(self, **fields: Any) -> Answer:
         """POST /v1/generations with MuleRouter's route unless the fields say otherwise."""

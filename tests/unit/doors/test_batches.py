@@ -9,7 +9,7 @@ import pytest
 from easel.domain.batch import Batch
 from easel.domain.ids import batch_id_of
 from easel.domain.rows import ROW_BYTES_MAX
-from easel.errors import InvalidRequestError
+from easel.errors import NotFoundError
 from tests.fakes.batch_run import end_all, feed_all, jsonl, look, prepare, row, rows, run
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.doors.calls import OTHER_KEY, Answer, Api
@@ -53,7 +53,17 @@ def test_batch_of_rows_is_taken_at_once_and_says_where_it_is() -> None:
     assert api.scene.store.records == {}
 
 
-def test_bounds_are_taken_as_numbers_or_text() -> None:
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [("12.50", "12.50"), (12.5, "12.5"), (3, "3"), (0.1234567, "0.123456"), (1e-9, "0.000000")],
+)
+def test_cap_in_dollars_is_text_or_a_number(given: Any, held: str) -> None:
+    api = Api()
+    assert create(api, max_cost_usd=given).body["max_cost_usd"] == held
+    assert only(api).bounds.max_cost_usd == Decimal(held)
+
+
+def test_bounds_are_taken_as_they_are_given() -> None:
     api = Api()
     answer = create(api, max_concurrency=3, tolerated_failures=0, max_cost_usd="12.50")
     bounds = only(api).bounds
@@ -102,14 +112,16 @@ def test_manifest_in_the_inbox_is_taken_by_its_name() -> None:
         ({"rows": []}, ["rows"]),
         ({"rows": {}}, ["rows"]),
         ({"rows": "a"}, ["rows"]),
-        ({"rows": [row(1), 7]}, ["rows"]),
+        ({"rows": [row(1), 7]}, ["rows.1"]),
         ({"rows": [row(1), {"prompt": "x" * ROW_BYTES_MAX}]}, ["rows.1"]),
         ({"rows": None, "manifest": 7}, ["manifest"]),
-        ({"rows": None, "manifest": "s3://inbox/nothing.jsonl"}, ["manifest"]),
         ({"rows": None, "manifest": "s3://inbox/"}, ["manifest"]),
-        ({"rows": None, "manifest": "s3://elsewhere/a.jsonl"}, ["manifest"]),
         ({"rows": None, "manifest": "https://example.com/a.jsonl"}, ["manifest"]),
         ({"max_concurrency": 0}, ["max_concurrency"]),
+        ({"max_concurrency": "3"}, ["max_concurrency"]),
+        ({"max_cost_usd": True}, ["max_cost_usd"]),
+        ({"max_cost_usd": "1e3"}, ["max_cost_usd"]),
+        ({"max_cost_usd": 1e9}, ["max_cost_usd"]),
         ({"tolerated_failures": -1, "max_cost_usd": "much"}, ["tolerated_failures", "max_cost_usd"]),
         ({"prompt": "p", "model": "m"}, ["prompt", "model"]),
         ({"x" * 1000: 1}, ["x" * 100]),
@@ -124,6 +136,13 @@ def test_wrong_field_of_a_batch_is_named_and_nothing_is_made(
     assert api.scene.batches.records == {}
     assert api.scene.buckets == {}
     assert api.scene.batch_workflow.ids == []
+
+
+@pytest.mark.parametrize("name", ["s3://inbox/nothing.jsonl", "s3://elsewhere/a.jsonl"])
+def test_manifest_that_is_not_there_is_404_and_named_and_nothing_is_made(name: str) -> None:
+    api = Api()
+    assert_problem(create(api, rows=None, manifest=name), 404, "not_found", "manifest")
+    assert api.scene.batches.records == {}
 
 
 def test_unknown_field_is_told_with_the_fields_there_are() -> None:
@@ -193,8 +212,9 @@ def test_another_tenant_may_name_only_the_files_below_its_own_folder() -> None:
     }  # fmt: skip
     assert [name for name, answer in answers.items() if answer.status == 202] == ["tenants/other/a.jsonl"]
     assert only(api).tenant == "other"
-    for answer in list(answers.values())[:-1]:
-        assert_problem(answer, 422, "invalid_request", "manifest")
+    for name, answer in list(answers.items())[:-1]:
+        refused = (404, "not_found") if name.endswith(".jsonl") else (422, "invalid_request")
+        assert_problem(answer, *refused, "manifest")
 
 
 def test_another_tenants_manifest_may_name_neither_tenants_nor_images_of_the_inbox() -> None:
@@ -221,7 +241,7 @@ def test_manifests_of_the_default_tenant_are_trusted_as_dropped_files_are() -> N
     scene.inbox.drop("tenants/other/a.jsonl", b"")
     assert scene.manifests.find(TENANT, "s3://inbox/a.jsonl")[1] is True
     assert scene.manifests.find("other", "s3://inbox/tenants/other/a.jsonl")[1] is False
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(NotFoundError):
         scene.manifests.find("", "s3://inbox/a.jsonl")
 
 

@@ -221,15 +221,49 @@ def test_text_that_is_no_id_is_404(text: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"), ("GET", "/v1"), ("GET", "/v2/generations"), ("DELETE", "/v1/generations"),
-        ("PUT", "/v1/generations/gen_01ARYZ6S410000000000000000"), ("GET", "/v1/generations/a/b"),
-        ("POST", "/healthz"), ("GET", "/v1/generations/"), ("PATCH", "/nothing"),
+        ("GET", "/"), ("GET", "/v1"), ("GET", "/v2/generations"), ("GET", "/v1/generations/a/b"),
+        ("GET", "/v1/generations/"), ("PATCH", "/nothing"),
     ],
 )  # fmt: skip
 def test_everything_else_is_a_404_problem(method: str, path: str) -> None:
     answer = Api().call(method, path)
     assert (answer.status, answer.body["code"]) == (404, "not_found")
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/generations", "GET, POST"),
+        ("PUT", "/v1/generations/gen_01ARYZ6S410000000000000000", "GET"),
+        ("OPTIONS", "/v1/generations/gen_01ARYZ6S410000000000000000/deliveries", "GET, POST"),
+        ("GET", "/v1/batches/bat_01ARYZ6S410000000000000000/cancel", "POST"),
+        ("POST", "/healthz", "GET"),
+        ("TRACE", "/openapi.json", "GET"),
+    ],
+)
+@pytest.mark.parametrize("key", [KEY, None])
+def test_call_with_another_method_is_405_and_says_which_there_are(
+    method: str, path: str, allowed: str, key: str | None
+) -> None:
+    answer = Api().call(method, path, key=key)
+    assert (answer.status, answer.body["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/generations", "state"),
+        ("/v1/generations/gen_01ARYZ6S410000000000000000", "waits"),
+        ("/v1/usage", "until"),
+    ],
+)
+def test_query_parameter_that_is_not_known_is_422_and_named(path: str, name: str) -> None:
+    answer = Api().call("GET", path, query={name: "1"})
+    assert answer.status == 422
+    assert [error["field"] for error in answer.body["errors"]] == [name]
 
 
 def test_health_needs_no_key() -> None:

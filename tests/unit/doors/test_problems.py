@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from easel.domain.request import GenerationRequest
+from easel.domain.request import GenerationRequest, Submission
 from easel.errors import (
     AlreadyExistsError,
     BudgetReachedError,
@@ -17,9 +17,11 @@ from easel.errors import (
     InvalidRequestError,
     LimitReachedError,
     MalformedRequestError,
+    MethodNotAllowedError,
     NotFoundError,
     PayloadTooLargeError,
     RequestError,
+    StillWorkingError,
     UnauthorizedError,
     UnsupportedMediaError,
 )
@@ -30,7 +32,9 @@ STATUSES = {
     UnauthorizedError: (401, "unauthorized"),
     ForbiddenError: (403, "forbidden"),
     NotFoundError: (404, "not_found"),
+    MethodNotAllowedError: (405, "method_not_allowed"),
     ConflictError: (409, "conflict"),
+    StillWorkingError: (409, "still_working"),
     PayloadTooLargeError: (413, "payload_too_large"),
     UnsupportedMediaError: (415, "unsupported_media_type"),
     InvalidRequestError: (422, "invalid_request"),
@@ -178,7 +182,7 @@ def test_unknown_field_is_named_with_the_fields_there_are() -> None:
     assert_problem(api, answer, 422, "invalid_request")
     (error,) = answer.body["errors"]
     assert error["field"] == "promt"
-    assert error["allowed"] == list(GenerationRequest.model_fields)
+    assert error["allowed"] == list(Submission.model_fields)
 
 
 def test_unknown_field_of_a_lora_is_named_with_the_fields_of_a_lora() -> None:

@@ -9,17 +9,17 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.batch_view import batch_view
 from easel.domain.batch import Batch, Bounds, Tally
+from easel.domain.batch_order import BatchBounds, BatchOrder
+from easel.domain.reading import read_as
 from easel.domain.tenancy import Scope
 from easel.doors.http_input import asking_caller, caller_of, idempotency_key, json_body
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
 from easel.ports import Clock, Files
 from easel.steps.batches import Batcher
 from easel.steps.gate import Gate
-from easel.steps.intake import Manifests, read_bounds
+from easel.steps.intake import Manifests
 
 LOOK_AGAIN_SECONDS = 5
-BOUNDS = tuple(Bounds.model_fields)
-FIELDS = ("rows", "manifest", *BOUNDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,16 @@ def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> Non
     @app.post("/v1/batches")
     def create() -> Response[str]:
         caller = asking_caller(app, gate, Scope.BATCH)
-        given = json_object(json_body(app), FIELDS)
-        bounds = read_bounds({name: given[name] for name in BOUNDS if name in given})
-        rows, manifest = given.get("rows"), given.get("manifest")
-        if (rows is None) == (manifest is None):
+        order = read_as(BatchOrder, json_object(json_body(app)))
+        bounds = Bounds(**order.named)
+        if (order.rows is None) == (order.manifest is None):
             problem = FieldProblem("rows", "is needed, or else manifest; not both")
             raise InvalidRequestError("A batch has rows or a manifest.", [problem])
-        if manifest is not None:
-            source, trusted = door.manifests.find(caller.tenant, manifest)
+        if order.manifest is not None:
+            source, trusted = door.manifests.find(caller.tenant, order.manifest)
             made = door.batcher.from_object(caller, source, bounds, trusted=trusted)
         else:
-            made = door.batcher.from_rows(caller, checked_rows(rows), bounds, idempotency_key(app))
+            made = door.batcher.from_rows(caller, order.rows or (), bounds, idempotency_key(app))
         return answer(door, *door.batcher.get(caller.tenant, made.id), 202)
 
     @app.get("/v1/batches/<batch_id>")
@@ -67,34 +66,20 @@ def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> Non
     @app.post("/v1/batches/<batch_id>/resume")
     def resume(batch_id: str) -> Response[str]:
         owner = tenant_of()
-        given = json_object(json_body(app), BOUNDS) if app.current_event.body else {}
-        bounds = read_bounds(given)
-        door.batcher.resume(owner, batch_id, {name: getattr(bounds, name) for name in given})
+        given = json_object(json_body(app)) if app.current_event.body else {}
+        door.batcher.resume(owner, batch_id, read_as(BatchBounds, given).named)
         return answer(door, *door.batcher.get(owner, batch_id), 202)
 
 
-def json_object(body: str, fields: tuple[str, ...]) -> Mapping[str, Any]:
-    """The body as an object of these fields. Raises MalformedRequestError or InvalidRequestError."""
+def json_object(body: str) -> Mapping[str, Any]:
+    """The body as an object. Raises MalformedRequestError or InvalidRequestError."""
     try:
         given = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedRequestError("The body is not JSON.") from error
     if not isinstance(given, dict):
         raise InvalidRequestError("The body is not an object.", [FieldProblem("body", "must be an object")])
-    if unknown := [name for name in given if name not in fields]:
-        problems = [
-            FieldProblem(name[:100], "is not a field of a batch", allowed=fields) for name in unknown[:20]
-        ]
-        raise InvalidRequestError("The body has unknown fields.", problems)
     return given
-
-
-def checked_rows(rows: Any) -> list[dict[str, Any]]:
-    """At least one object; each is checked when the batch is prepared. Raises InvalidRequestError."""
-    if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
-        problem = FieldProblem("rows", "must be a list of at least one object")
-        raise InvalidRequestError("The rows cannot be read.", [problem])
-    return rows
 
 
 def answer(door: BatchDoor, batch: Batch, tally: Tally, status: int = 200) -> Response[str]:

@@ -1,6 +1,7 @@
 """Reading HTTP requests: who calls, and what the headers, the query and the body say."""
 
 import re
+from collections.abc import Mapping
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
@@ -43,6 +44,17 @@ def limit_headers(quota: Quota | None) -> dict[str, str]:
 def header(app: APIGatewayHttpResolver, name: str) -> str | None:
     """A request header by its lower-case name, as HTTP APIs deliver them."""
     return app.current_event.headers.get(name)
+
+
+def query_of(app: APIGatewayHttpResolver, *known: str) -> Mapping[str, str]:
+    """The query's parameters. One that is not known is most likely misspelled: raises InvalidRequestError."""
+    query: dict[str, str] = app.current_event.query_string_parameters
+    if unknown := [name for name in query if name not in known]:
+        problems = [
+            FieldProblem(name[:100], "is no parameter of this call", None, known) for name in unknown[:20]
+        ]
+        raise InvalidRequestError("The query has unknown parameters.", problems)
+    return query
 
 
 def json_body(app: APIGatewayHttpResolver) -> str:

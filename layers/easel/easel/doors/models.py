@@ -1,6 +1,6 @@
 """The catalogue as callers see it: models, their routes, and each route's parameters as JSON Schema."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from easel.catalogue import Catalogue, Route
@@ -8,19 +8,37 @@ from easel.domain.capabilities import SWITCHES, Capabilities
 from easel.domain.request import DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_MIN, GenerationRequest, Lora
 from easel.errors import NotFoundError
 
+Health = Callable[[Sequence[Route]], Mapping[str, dict[str, Any]]]
 
-def model_list(catalogue: Catalogue, configured: Collection[str]) -> dict[str, Any]:
-    """Every model. `configured` names the endpoints that this deployment has a key for."""
-    models = [model_view(catalogue, configured, model) for model in catalogue.models]
+
+def model_list(catalogue: Catalogue, configured: Collection[str], health: Health) -> dict[str, Any]:
+    """Every model. `configured` names the endpoints that this deployment has a key for; `health` says how
+    routes fare."""
+    fares = health(list(catalogue.routes.values()))
+    models = [_model(catalogue, configured, fares, model) for model in catalogue.models]
     return {"data": models, "next_cursor": None}
 
 
-def model_view(catalogue: Catalogue, configured: Collection[str], model: str) -> dict[str, Any]:
+def model_view(
+    catalogue: Catalogue, configured: Collection[str], health: Health, model: str
+) -> dict[str, Any]:
     """One model with its routes. Raises NotFoundError."""
-    routes = catalogue.serving(model)
-    if not routes:
+    if not catalogue.serving(model):
         raise NotFoundError(f"There is no model {model[:64]!r}.")
-    return {"id": model, "routes": [_route(route, route.endpoint.name in configured) for route in routes]}
+    return _model(catalogue, configured, health(list(catalogue.serving(model))), model)
+
+
+def _model(
+    catalogue: Catalogue, configured: Collection[str], fares: Mapping[str, Any], model: str
+) -> dict[str, Any]:
+    routes = catalogue.serving(model)
+    return {
+        "id": model,
+        "routes": [
+            {**_route(route, route.endpoint.name in configured), "health": fares[route.name]}
+            for route in routes
+        ],
+    }
 
 
 def _route(route: Route, ready: bool) -> dict[str, Any]:

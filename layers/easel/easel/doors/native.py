@@ -1,7 +1,9 @@
 """The native HTTP API: JSON in, JSON out, problem documents for errors."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -9,10 +11,12 @@ from aws_lambda_powertools.logging import Logger
 
 from easel.attempt_log import attempt_log
 from easel.catalogue import Catalogue
+from easel.domain.completion import estimated_completion
 from easel.domain.generation import Generation
-from easel.domain.reading import parse_request
+from easel.domain.reading import parse_submission
 from easel.domain.tenancy import Quota, Scope
 from easel.doors.batches import BatchDoor, add_batches
+from easel.doors.description import add_description
 from easel.doors.front import FrontDoor
 from easel.doors.http_input import (
     asking_caller,
@@ -22,19 +26,33 @@ from easel.doors.http_input import (
     json_body,
     limit_headers,
     preferred_wait,
+    query_of,
     whole_number,
 )
 from easel.doors.models import model_list, model_view
 from easel.doors.problems import OUR_FAULT, problem_response
-from easel.errors import FieldProblem, InternalError, InvalidRequestError, NotFoundError, RequestError
-from easel.ports import ImageStore, VendorKeys
+from easel.doors.uploads import add_uploads
+from easel.doors.webhooks import WebhookDoor, add_webhooks
+from easel.errors import (
+    FieldProblem,
+    InternalError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    NotFoundError,
+    RequestError,
+)
+from easel.openapi.calls import methods_at
+from easel.ports import Clock, ImageStore, VendorKeys
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.gate import Gate
+from easel.steps.plan import Planner
 from easel.steps.read import LIST_DEFAULT, WAIT_SECONDS_MAX, Reader
+from easel.steps.uploads import Uploader
+from easel.steps.usage import UsageReport
 from easel.view import generation_view
 
-LOOK_AGAIN_SECONDS = 2
+LOOK_AGAIN_SECONDS_MIN, LOOK_AGAIN_SECONDS_MAX = 1, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,10 @@ class NativeDoor:
     vendor_keys: VendorKeys
     catalogue: Catalogue
     batches: BatchDoor
+    usage: UsageReport
+    clock: Clock
+    uploader: Uploader
+    webhooks: WebhookDoor
     logger: Logger
     fronts: tuple[FrontDoor, ...] = ()
 
@@ -59,9 +81,10 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
 
     def refused(error: RequestError) -> Response[str]:
         request_id = app.current_event.request_context.request_id
+        path = app.current_event.path
         for front in door.fronts:
-            if app.current_event.path.startswith(f"{front.prefix}/"):
-                return front.refusal(error, request_id)
+            if path.startswith(f"{front.prefix}/"):
+                return front.refusal(error, request_id, path)
         return problem_response(error, request_id)
 
     def failed(error: Exception) -> Response[str]:
@@ -73,11 +96,18 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
 
     @app.not_found
     def nothing_here(_: Exception) -> Response[str]:
+        methods = methods_at(app.current_event.path)
+        if methods and app.current_event.http_method not in methods:
+            told = f"There is no such method here; {', '.join(methods)} can be called."
+            return refused(MethodNotAllowedError(told, methods))
         return refused(NotFoundError("There is no such call."))
 
     _add_generations(app, door)
     _add_catalogue(app, door)
     add_batches(app, door.gate, door.batches)
+    add_uploads(app, door.gate, door.uploader)
+    add_webhooks(app, door.gate, door.webhooks)
+    add_description(app, door.catalogue)
     for front in door.fronts:
         front.add_calls(app)
     return app
@@ -92,16 +122,19 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
     @app.post("/v1/generations")
     def create() -> Response[str]:
         caller = asking_caller(app, door.gate)
-        request = parse_request(json_body(app))
-        wait = preferred_wait(header(app, "prefer"))
+        request, dry_run = parse_submission(json_body(app))
+        if dry_run:
+            return plain(Planner(door.creator).plan(caller, request), caller.quota)
+        wait, came_at = preferred_wait(header(app, "prefer")), door.reader.clock.now()
         generation = door.creator.create(caller, request, idempotency_key(app))
-        if wait:
-            generation = door.reader.get(caller.tenant, generation.id, wait)
+        if wait:  # of which looking at links may have taken some
+            left = wait - (door.reader.clock.now() - came_at).total_seconds()
+            generation = door.reader.get(caller.tenant, generation.id, left)
         return answer(door, generation, accepted=True, waited=wait, quota=caller.quota)
 
     @app.get("/v1/generations")
     def page() -> Response[str]:
-        query = app.current_event.query_string_parameters
+        query = query_of(app, "status", "model", "limit", "cursor")
         page = door.reader.list(
             tenant_of(Scope.READ),
             status=query.get("status"),
@@ -109,14 +142,14 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
             limit=whole_number("limit", query.get("limit"), LIST_DEFAULT),
             cursor=query.get("cursor"),
         )
-        views = [generation_view(one, door.images.uri, door.images.signed_url) for one in page.generations]
-        body = json.dumps({"data": views, "next_cursor": page.cursor}, ensure_ascii=False)
-        return Response(200, "application/json", body, headers={"Cache-Control": "no-store"})
+        now, images = door.clock.now(), door.images
+        views = [generation_view(one, images.uri, images.signed_url, now) for one in page.generations]
+        return plain({"data": views, "next_cursor": page.cursor})
 
     @app.get("/v1/generations/<generation_id>")
     def get(generation_id: str) -> Response[str]:
         owner = tenant_of(Scope.READ)
-        wait = whole_number("wait", app.current_event.query_string_parameters.get("wait"), 0)
+        wait = whole_number("wait", query_of(app, "wait").get("wait"), 0)
         if not 0 <= wait <= WAIT_SECONDS_MAX:
             bounds = f"0 to {WAIT_SECONDS_MAX}"
             problem = FieldProblem("wait", f"must be {bounds} seconds", bounds)
@@ -126,8 +159,7 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
     @app.get("/v1/generations/<generation_id>/events")
     def events(generation_id: str) -> Response[str]:
         generation = door.reader.get(tenant_of(Scope.READ), generation_id)
-        body = json.dumps({"data": attempt_log(generation), "next_cursor": None}, ensure_ascii=False)
-        return Response(200, "application/json", body, headers={"Cache-Control": "no-store"})
+        return plain({"data": attempt_log(generation), "next_cursor": None})
 
     @app.post("/v1/generations/<generation_id>/cancel")
     def cancel(generation_id: str) -> Response[str]:
@@ -135,21 +167,40 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
 
 
 def _add_catalogue(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
-    """The calls on the catalogue, and those without a key."""
+    """The calls on the catalogue and on the usage, and those without a key."""
 
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
         caller_of(app, door.gate, Scope.READ)
-        return model_list(door.catalogue, door.vendor_keys.get())
+        return model_list(door.catalogue, door.vendor_keys.get(), door.creator.forecast.health)
 
     @app.get("/v1/models/<model>")
     def model(model: str) -> dict[str, Any]:
         caller_of(app, door.gate, Scope.READ)
-        return model_view(door.catalogue, door.vendor_keys.get(), model)
+        return model_view(door.catalogue, door.vendor_keys.get(), door.creator.forecast.health, model)
+
+    @app.get("/v1/usage")
+    def usage() -> Response[str]:
+        tenant = caller_of(app, door.gate, Scope.USAGE).tenant
+        query = query_of(app, "from", "to", "cursor")
+        return plain(door.usage.of(tenant, query.get("from"), query.get("to"), query.get("cursor")))
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+
+def plain(view: Mapping[str, Any], quota: Quota | None = None) -> Response[str]:
+    """An answer that is nobody else's and true for a moment."""
+    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store", **limit_headers(quota)}
+    return Response(200, "application/json", json.dumps(view, ensure_ascii=False), headers=headers)
+
+
+def look_again_seconds(generation: Generation, now: datetime) -> int:
+    """When to ask again: half way to its expected end, so that a slow one is asked about less often."""
+    ends = estimated_completion(generation, now)
+    left = (ends - now).total_seconds() / 2 if ends else 0
+    return max(LOOK_AGAIN_SECONDS_MIN, min(LOOK_AGAIN_SECONDS_MAX, int(left)))
 
 
 def answer(
@@ -161,13 +212,14 @@ def answer(
     quota: Quota | None = None,
 ) -> Response[str]:
     """The generation with fresh links. 202 for one that was just taken and has not ended."""
-    view = generation_view(generation, door.images.uri, door.images.signed_url)
+    now = door.clock.now()
+    view = generation_view(generation, door.images.uri, door.images.signed_url, now)
     headers: dict[str, str | list[str]] = {"Cache-Control": "no-store", **limit_headers(quota)}
     if accepted:
         headers["Location"] = view["links"]["self"]
     if waited:
         headers["Preference-Applied"] = f"wait={waited}"
     if not generation.terminal:
-        headers["Retry-After"] = str(LOOK_AGAIN_SECONDS)
+        headers["Retry-After"] = str(look_again_seconds(generation, now))
     status = 202 if accepted and not generation.terminal else 200
     return Response(status, "application/json", json.dumps(view, ensure_ascii=False), headers=headers)

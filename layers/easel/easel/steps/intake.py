@@ -14,7 +14,14 @@ from easel.domain.reading import request_of
 from easel.domain.request import GenerationRequest
 from easel.domain.rows import NUMBER
 from easel.domain.tenancy import Caller
-from easel.errors import ConflictError, FieldProblem, ImageUnavailableError, InvalidRequestError, RequestError
+from easel.errors import (
+    ConflictError,
+    FieldProblem,
+    ImageUnavailableError,
+    InvalidRequestError,
+    NotFoundError,
+    RequestError,
+)
 from easel.ports import DeadLetters, EventBus, Inbox
 from easel.steps.batches import Batcher
 from easel.steps.create import Creator
@@ -124,18 +131,21 @@ class Manifests:
     inbox: Inbox
     default_tenant: str
 
-    def find(self, tenant: str, name: Any) -> tuple[Source, bool]:
-        """The file, and whether it may name input images of the inbox. Raises InvalidRequestError."""
+    def find(self, tenant: str, name: str) -> tuple[Source, bool]:
+        """The file, and whether it may name input images of the inbox. Raises NotFoundError, alike for what
+        does not exist and for what is somebody else's."""
         place = self.inbox.uri("" if tenant == self.default_tenant else f"tenants/{tenant}/")
-        if not (isinstance(name, str) and name.startswith(place) and len(name) > len(place)):
-            problem = FieldProblem("manifest", f"must be a file below {place}")
-            raise InvalidRequestError("There is no such manifest.", [problem])
+        if not (name.startswith(place) and len(name) > len(place)):
+            raise _no_manifest(f"must be a file below {place}")
         try:
             found = self.inbox.find(name.removeprefix(self.inbox.uri("")))
         except ImageUnavailableError as error:
-            problem = FieldProblem("manifest", "is not there")
-            raise InvalidRequestError("There is no such manifest.", [problem]) from error
+            raise _no_manifest("is not there") from error
         return found.source, tenant == self.default_tenant
+
+
+def _no_manifest(what: str) -> NotFoundError:
+    return NotFoundError("There is no such manifest.", [FieldProblem("manifest", what)])
 
 
 def bounds_of(metadata: Mapping[str, str]) -> Bounds:
