@@ -6,7 +6,6 @@ settings of the shell. A secret is printed once, when it is made: only its hash 
 
 import argparse
 import os
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +16,8 @@ from pydantic import ValidationError
 
 from easel.aws.key_book import KeyBook
 from easel.catalogue import CATALOGUE
-from easel.domain.tenancy import ApiKey, Limits, Scope, Tenant
-from easel.errors import NotFoundError
+from easel.domain.tenancy import ApiKey, Limits, Scope, Tenant, checked_tenant
+from easel.errors import RequestError
 from local.aws_endpoint import AwsEndpoint
 from local.build import REPOSITORY
 from local.deploy import stack_outputs
@@ -26,7 +25,6 @@ from local.failure import StackError
 from local.settings import read_settings
 from local.stack import STACK
 
-TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 LIMITS = tuple(Limits.model_fields)
 OVERLAP_HOURS = 24
 NONE = "none"  # on the command line: takes a limit away
@@ -37,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
     given = _parser().parse_args(words)
     try:
         print(_done(_book(given.stack), given))
-    except (StackError, NotFoundError, ValidationError) as error:
+    except (StackError, RequestError, ValidationError) as error:
         print(f"easel: {_reason(error)}", file=sys.stderr)
         return 1
     except (BotoCoreError, ClientError) as error:
@@ -50,20 +48,23 @@ def main(words: list[str] | None = None) -> int:
 def _done(book: KeyBook, given: argparse.Namespace) -> str:
     match given.what:
         case "create":
-            secret, key = book.create(_tenant(given.tenant), **_known(given))
+            secret, key = book.create(checked_tenant(given.tenant), **_known(given))
             return secret if given.plain else f"{line_of(key)}\n{secret}"
         case "list":
             return "\n".join(map(line_of, book.list(given.tenant))) or "There are no keys."
         case "rotate":
+            older = sum(key.id == given.key for key in book.list()) > 1
             secret, key = book.rotate(given.key, timedelta(hours=given.overlap_hours))
-            return f"{line_of(key)}\nThe former secret works for {given.overlap_hours:g} h more.\n{secret}"
+            ended = "The one before it does not work any more.\n" if older else ""
+            former = f"The former secret works for {given.overlap_hours:g} h more.\n"
+            return f"{line_of(key)}\n{former}{ended}{secret}"
         case "change":
             before = next((key for key in book.list() if key.id == given.key), None)
             return line_of(book.change(given.key, **_known(given, before.limits if before else None)))
         case "revoke":
             return f"{line_of(book.revoke(given.key))}\nIts secrets stop working within half a minute."
         case _:
-            name = _tenant(given.tenant)
+            name = checked_tenant(given.tenant)
             known: dict[str, Any] = {"limits": _limits(given, book.tenant(name).limits)}
             if given.webhook is not None:
                 known["webhook"] = None if given.webhook == NONE else {"url": given.webhook}
@@ -121,12 +122,6 @@ def _limits(given: argparse.Namespace, before: Limits) -> Limits:
     return Limits.model_validate(before.model_dump() | changes)
 
 
-def _tenant(name: str) -> str:
-    if not TENANT.fullmatch(name):
-        raise StackError("a tenant is 1 to 63 of a-z, 0-9, _ and -, starting with a letter or digit.")
-    return name
-
-
 def _book(aws_stack: str | None) -> KeyBook:
     if aws_stack:
         cloudformation, dynamodb = boto3.client("cloudformation"), boto3.client("dynamodb")
@@ -144,6 +139,21 @@ def _reason(error: Exception) -> str:
     return f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
 
 
+def _hours(text: str) -> float:
+    return _bounded(text, 0, 24 * 366)
+
+
+def _days(text: str) -> float:
+    return _bounded(text, 0.001, 36_600)
+
+
+def _bounded(text: str, low: float, high: float) -> float:
+    value = float(text)
+    if not low <= value <= high:  # nor is what is no number
+        raise argparse.ArgumentTypeError(f"must be {low:g} to {high:g}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="keys", description="API keys and tenants of an Easel.")
     parser.add_argument("--stack", help="the name of a stack on AWS; without it the local one")
@@ -156,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--tenant")
     rotate = whats.add_parser("rotate", help="make a new secret; the former one works for a while beside it")
     rotate.add_argument("key", help="such as key_01K...")
-    rotate.add_argument("--overlap-hours", type=float, default=OVERLAP_HOURS)
+    rotate.add_argument("--overlap-hours", type=_hours, default=OVERLAP_HOURS)
     change = whats.add_parser("change", help="change a key's limits, scopes, models or routes")
     change.add_argument("key")
     _add_key_options(change)
@@ -174,7 +184,7 @@ def _add_key_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scopes", help=f"of {','.join(Scope)}; all of them unless named")
     parser.add_argument("--models", help=f"the models that it may name, or {NONE} for all")
     parser.add_argument("--routes", help=f"the routes that may serve it, or {NONE} for all")
-    parser.add_argument("--expires-in-days", type=float)
+    parser.add_argument("--expires-in-days", type=_days)
     _add_limits(parser)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from easel import runtime
-from easel.errors import ConflictError, RequestError
+from easel.errors import ConflictError, LimitReachedError, RequestError
 from easel.events_in import CreateInput
 from easel.steps.settle import refused_state
 
@@ -15,8 +15,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     given = CreateInput.model_validate(event)
     try:
         generation = step.get().create(given.request, f"execution:{given.execution}", given.execution)
-    except ConflictError:
-        raise  # the same execution's step runs twice at this moment: the workflow tries again
+    except (ConflictError, LimitReachedError):
+        raise  # the same step runs twice at this moment, or too many are at work: the workflow tries again
     except RequestError as error:
         return refused_state(error)
     runtime.logger().info("created", generation_id=generation.id)

@@ -1,6 +1,7 @@
 """The sample events are what the functions really take: each goes through its own handler."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from pydantic import ValidationError
 
 from easel.domain.generation import Status
 from easel.domain.ids import batch_id_of
-from easel.domain.tenancy import ApiKey
+from easel.domain.tenancy import ApiKey, Limits, Tenant
 from easel.doors.native import native_api
-from easel.errors import NotFoundError
+from easel.errors import LimitReachedError, NotFoundError
 from easel.events_in import ReconcileInput, StepInput
 from easel.runtime import logger
 from functions.api import handler as api
@@ -26,7 +27,7 @@ from tests.fakes.batch_run import dropped, end_all, rows, run
 from tests.fakes.door import native_door
 from tests.fakes.memory import MemoryGenerations
 from tests.fakes.pictures import picture
-from tests.fakes.scene import Scene
+from tests.fakes.scene import TENANT, Scene
 from tests.template import RESOURCES
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -171,6 +172,18 @@ def test_workflows_request_that_is_wrong_is_refused_with_a_problem_as_the_cause(
     assert refused["error"] == "Easel.InvalidRequest"
     assert [one["field"] for one in json.loads(refused["cause"])["errors"]] == ["size"]
     assert scene.store.records == {}
+
+
+def test_workflows_request_waits_for_a_place_and_is_refused_without_money(scene: Scene) -> None:
+    given = sample("workflow-request") | {"execution": "arn"}
+    scene.tenants.set[TENANT] = Tenant(id=TENANT, limits=Limits(concurrency=1))
+    create.handler(given | {"execution": "other"}, None)
+    with pytest.raises(LimitReachedError):  # by this name the workflow tries again
+        create.handler(given, None)
+    scene.tenants.set[TENANT] = Tenant(id=TENANT, limits=Limits(usd_per_day=Decimal(0)))
+    refused = create.handler(given, None)
+    assert refused["error"] == "Easel.BudgetReached"
+    assert json.loads(refused["cause"])["limit"]["name"] == "usd_per_day"
 
 
 def test_batchs_steps_hand_on_what_the_next_one_takes(scene: Scene) -> None:

@@ -145,7 +145,7 @@ def test_tenants_limits_and_webhook_are_set_one_by_one_and_shown(desk: Desk) -> 
 
 
 WRONG = [
-    "create --tenant Acme",
+    "create --tenant ac.me",
     "create --tenant a/b",
     "create --tenant acme --scopes everything",
     "create --tenant acme --models qwen-image-mx",

@@ -10,7 +10,8 @@ import pytest
 
 from easel.domain.batch import Batch, Bounds, Source
 from easel.domain.generation import Generation
-from easel.errors import AlreadyExistsError, ConflictError, InvalidRequestError
+from easel.domain.tenancy import Limits, Tenant
+from easel.errors import AlreadyExistsError, ConflictError, InvalidRequestError, LimitReachedError
 from easel.steps.intake import read_bounds
 from tests.fakes.batch_run import jsonl, row, rows, run
 from tests.fakes.pictures import picture
@@ -346,6 +347,25 @@ def test_event_that_another_process_is_taking_now_is_not_refused_but_comes_again
     assert not scene.letters.messages
     scene.store.create = create  # type: ignore[method-assign]
     assert take(scene) == only_generation(scene).id
+
+
+def test_event_that_comes_while_as_many_are_at_work_as_may_be_comes_again() -> None:
+    scene = Scene()
+    scene.tenants.set[TENANT] = Tenant(id=TENANT, limits=Limits(concurrency=1))
+    first = scene.create()
+    with pytest.raises(LimitReachedError):
+        WAYS["event"](scene)
+    assert not scene.bus.events
+    assert not scene.letters.messages
+    scene.canceler.cancel(TENANT, first.id)
+    assert WAYS["event"](scene) in scene.store.records
+
+
+@pytest.mark.parametrize("tenant", ["", "a b", "../x", "a" * 65, "ä", 7])
+def test_tenant_that_no_key_or_folder_could_be_named_after_is_refused(tenant: object) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        Scene().requests_of_workflows.create(REQUEST | {"tenant": tenant}, "k", ARN)
+    assert [problem.field for problem in caught.value.problems] == ["tenant"]
 
 
 # ── Executions of callers' own ────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ import pytest
 from easel.domain.generation import Generation
 from easel.domain.request import Webhook
 from easel.domain.tenancy import Tenant
-from easel.domain.webhooks import DELIVERIES_MAX, Delivery, DeliveryStatus
+from easel.domain.webhooks import DELIVERIES_MAX, Delivery, DeliveryStatus, message_id_of
 from easel.errors import ConflictError
 from easel.steps.reconcile import CARRIERS_MAX, QUIET_SECONDS
 from tests.fakes.fuse import CrashError, Fuse
@@ -227,6 +227,14 @@ def test_end_that_a_webhook_does_not_want_is_told_by_a_call() -> None:
     scene = Scene()
     ended = canceled(scene, webhook={"url": URL, "events": ["generation.succeeded"]})
     assert scene.webhooks.tell_again(ended).type == "generation.canceled"
+
+
+def test_receivers_know_a_message_that_is_delivered_again_by_its_id() -> None:
+    scene = Scene()
+    ended = canceled(scene, webhook=URL)
+    again = [scene.webhooks.tell_again(ended) for _ in range(2)]
+    assert {one.message_id for one in again} == {message_id_of(ended)}
+    assert len({one.id for one in scene.deliveries.records.values()}) == 3
 
 
 def test_redelivery_before_the_end_and_without_a_webhook_is_a_conflict() -> None:

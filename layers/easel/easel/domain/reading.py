@@ -62,7 +62,7 @@ def _problem(model: type[BaseModel], fault: Any) -> FieldProblem:
         what, owner = INNER.get(inner, ("request", model))
         return FieldProblem(field, f"is not a field of a {what}", allowed=tuple(owner.model_fields))
     limits = [str(context[key]) for key in LIMIT_KEYS if key in context]
-    message = fault["msg"].removeprefix("Value error, ")
+    message = fault["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
     return FieldProblem(field, message, limit=limits[0] if limits else None)
 
 

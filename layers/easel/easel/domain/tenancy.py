@@ -1,5 +1,6 @@
 """Who calls, what they may do, and how much of it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,8 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from easel.domain.money import Amount
 from easel.domain.request import Webhook
+from easel.errors import FieldProblem, InvalidRequestError
 
 Usd = Annotated[Amount, Field(ge=0, max_digits=18, decimal_places=6)]
+
+
+# What a tenant may be called: its name stands in keys of objects and records.
+TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def checked_tenant(name: object) -> str:
+    """The name, where it is one. Raises InvalidRequestError."""
+    if isinstance(name, str) and TENANT.fullmatch(name):
+        return name
+    what = "must be 1 to 64 of A-Z, a-z, 0-9, _ and -"
+    raise InvalidRequestError(f"tenant {what}.", [FieldProblem("tenant", what, limit=64)])
 
 
 class Scope(StrEnum):
@@ -31,11 +45,11 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    concurrency: Annotated[int, Field(ge=1)] | None = Field(
+    concurrency: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
         default=None, description="generations that have not ended, at a time"
     )
-    per_minute: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="requests a minute that ask for generations"
+    per_minute: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
+        default=None, description="requests a minute over HTTP that ask for generations"
     )
     usd_per_day: Usd | None = Field(default=None, description="what generations made on a day (UTC) may cost")
     usd_per_month: Usd | None = Field(

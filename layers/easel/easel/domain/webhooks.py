@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from easel.domain.generation import Generation, Record
+from easel.domain.ids import delivery_id_of
 from easel.domain.request import GenerationRequest, Webhook, WebhookEvent
 from easel.domain.tenancy import Tenant
 from easel.errors import FieldProblem, InvalidRequestError, SettingsError
@@ -58,6 +59,7 @@ class Delivery(Record):
     """One message to one receiver. Its id is the same at each attempt, by which the receiver knows it."""
 
     id: str
+    message_id: str = Field(description="by which receivers know the message, however often it is delivered")
     tenant: str
     generation_id: str
     type: WebhookEvent
@@ -73,8 +75,9 @@ class Delivery(Record):
     def create(cls, delivery_id: str, generation: Generation, webhook: Webhook, now: datetime) -> Self:
         """A delivery of a generation's end that is due at once."""
         return cls(
-            id=delivery_id, tenant=generation.tenant, generation_id=generation.id, type=event_of(generation),
-            url=webhook.url, created_at=now, next_attempt_at=now,
+            id=delivery_id, message_id=message_id_of(generation), tenant=generation.tenant,
+            generation_id=generation.id, type=event_of(generation), url=webhook.url,
+            created_at=now, next_attempt_at=now,
         )  # fmt: skip
 
     @property
@@ -138,6 +141,11 @@ def fault_of(http_status: int) -> DeliveryFault | None:
 def event_of(generation: Generation) -> WebhookEvent:
     """What is told of a generation that has ended. Raises ValueError for any other."""
     return WebhookEvent(f"generation.{generation.status.value}")
+
+
+def message_id_of(generation: Generation) -> str:
+    """The one id of what is told of a generation's end."""
+    return delivery_id_of(generation.id, event_of(generation), generation.ended_at or generation.updated_at)
 
 
 def webhook_of(generation: Generation, tenant: Tenant) -> Webhook | None:

@@ -94,7 +94,7 @@ class Deliverer:
         body = self._body(delivery, generation)
         webhook = generation.request.webhook or self.tenants.get(delivery.tenant).webhook
         own_secret = webhook.secret if webhook else None
-        headers = self.keys_of(delivery.tenant).headers(delivery.id, now, body, own_secret)
+        headers = self.keys_of(delivery.tenant).headers(delivery.message_id, now, body, own_secret)
         headers |= {"content-type": "application/json", "user-agent": "Easel-Webhooks/1"}
         try:
             return self.posts.post(delivery.url, headers, body, TIMEOUT_SECONDS), DeliveryFault.HTTP_STATUS

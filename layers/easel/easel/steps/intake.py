@@ -13,12 +13,13 @@ from easel.domain.generation import Generation, Origin
 from easel.domain.reading import request_of
 from easel.domain.request import GenerationRequest
 from easel.domain.rows import NUMBER
-from easel.domain.tenancy import Caller
+from easel.domain.tenancy import Caller, checked_tenant
 from easel.errors import (
     ConflictError,
     FieldProblem,
     ImageUnavailableError,
     InvalidRequestError,
+    LimitReachedError,
     NotFoundError,
     RequestError,
 )
@@ -30,7 +31,7 @@ from easel.view import problem_view
 REQUESTS, EDITS = "requests/", "edits/"
 EDIT_MODEL = "qwen-image-edit-max"
 TEXTS = ("model", "prompt", "negative_prompt", "size", "output_format")  # whatever they look like
-TENANT_MAX, CORRELATION_MAX = 64, 256
+CORRELATION_MAX = 256
 WHOLE, AMOUNT = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -47,7 +48,7 @@ class Requests:
             what = "must be an object"
             raise InvalidRequestError(f"The request {what}.", [FieldProblem("request", what)])
         fields = dict(detail)
-        tenant = _text(fields, "tenant", TENANT_MAX) or self.default_tenant
+        tenant = _tenant(fields, self.default_tenant)
         origin = Origin(execution=execution, correlation_id=_text(fields, "correlation_id", CORRELATION_MAX))
         return self.creator.create(Caller(tenant=tenant), request_of(fields), key, origin=origin)
 
@@ -73,10 +74,12 @@ class Intake:
             if source.key.startswith(EDITS):
                 return self._edit(source).id
             metadata = self.inbox.find(source.key).metadata
-            tenant = metadata.get("tenant", self.requests.default_tenant)
+            tenant = checked_tenant(metadata.get("tenant", self.requests.default_tenant))
             caller = Caller(tenant=tenant)
             return self.batcher.from_object(caller, source, bounds_of(metadata), trusted=True).id
-        except ConflictError:  # the same event is being taken by another process: it comes again
+        except (ConflictError, LimitReachedError):
+            # The same event is being taken by another process, or too many are at work: it comes again, and
+            # after some minutes goes to the dead letters.
             raise
         except (RequestError, ImageUnavailableError) as error:
             self._refuse(error, None, event)
@@ -87,7 +90,7 @@ class Intake:
         correlation = detail.get("correlation_id")
         try:
             return self.requests.create(detail, f"event:{event_id}").id
-        except ConflictError:
+        except (ConflictError, LimitReachedError):
             raise
         except RequestError as error:
             self._refuse(error, correlation if isinstance(correlation, str) else None, event)
@@ -102,7 +105,7 @@ class Intake:
         fields: dict[str, Any] = {
             name.replace("-", "_"): _decoded(name, text) for name, text in found.metadata.items()
         }
-        tenant = _text(fields, "tenant", TENANT_MAX) or self.requests.default_tenant
+        tenant = _tenant(fields, self.requests.default_tenant)
         origin = Origin(correlation_id=_text(fields, "correlation_id", CORRELATION_MAX))
         if "prompt" not in fields:
             what = "is missing in the object's metadata (x-amz-meta-prompt)"
@@ -167,6 +170,11 @@ def read_bounds(values: Mapping[str, Any]) -> Bounds:
     if problems:
         raise InvalidRequestError("The batch's bounds are not valid.", problems)
     return Bounds.model_validate({name: str(value) for name, value in given.items()})
+
+
+def _tenant(fields: dict[str, Any], default: str) -> str:
+    named = fields.pop("tenant", None)
+    return default if named is None else checked_tenant(named)
 
 
 def _text(fields: dict[str, Any], name: str, most: int) -> str | None:

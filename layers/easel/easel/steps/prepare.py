@@ -14,7 +14,7 @@ from easel.domain.limits import RouteLimits
 from easel.domain.reading import request_of
 from easel.domain.request import DEADLINE_SECONDS_MAX, GenerationRequest
 from easel.domain.rows import BadRow, Form, Row, RowReader, form_of
-from easel.domain.tenancy import Caller
+from easel.domain.tenancy import Caller, checked_tenant
 from easel.errors import FieldProblem, FileChangedError, InvalidRequestError, NotFoundError, RequestError
 from easel.ports import BatchStore, Clock, Files
 from easel.routing import Choice
@@ -158,7 +158,7 @@ class Preparer:
         tenant = fields.pop("tenant", batch.tenant)
         fields.setdefault("deadline_seconds", DEADLINE_SECONDS_MAX)  # rows wait for their turns
         try:
-            if not (isinstance(tenant, str) and tenant and (batch.trusted or tenant == batch.tenant)):
+            if checked_tenant(tenant) != batch.tenant and not batch.trusted:
                 raise InvalidRequestError("", [FieldProblem("tenant", "cannot be named here")])
             request = request_of(fields)
             if not batch.trusted and any(image.startswith("s3://") for image in request.images):

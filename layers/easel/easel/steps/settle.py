@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from easel.domain.generation import AttemptState, Generation, GenerationError, Status
-from easel.errors import RequestError
+from easel.errors import BudgetReachedError, RequestError
 from easel.ports import Clock, GenerationStore, ImageStore
 from easel.steps.announce import Announcer, as_json, shortened
 from easel.steps.base import load
@@ -76,7 +76,8 @@ class Settler:
 
 def refused_state(error: RequestError) -> dict[str, str]:
     """The state machine's last state for a request that was refused before there was a generation."""
-    return {"error": "Easel.InvalidRequest", "cause": as_json(problem_view(error))[:CAUSE_CHARACTERS_MAX]}
+    name = "Easel.BudgetReached" if isinstance(error, BudgetReachedError) else "Easel.InvalidRequest"
+    return {"error": name, "cause": as_json(problem_view(error))[:CAUSE_CHARACTERS_MAX]}
 
 
 def error_of(generation: Generation, fault: str | None) -> GenerationError:

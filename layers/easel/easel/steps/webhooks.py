@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from easel.domain.generation import Generation
-from easel.domain.ids import delivery_id_of, new_delivery_id
+from easel.domain.ids import new_delivery_id
 from easel.domain.request import Webhook
-from easel.domain.webhooks import DELIVERIES_MAX, Delivery, event_of, webhook_of
+from easel.domain.webhooks import DELIVERIES_MAX, Delivery, event_of, message_id_of, webhook_of
 from easel.errors import AlreadyExistsError, ConflictError, FieldProblem
 from easel.ports import Clock, Tenants, Workflow
 from easel.webhook_ports import DeliveryStore
@@ -32,14 +32,13 @@ class Webhooks:
         webhook, event = self._webhook_of(generation), event_of(generation)
         if webhook is None or event not in webhook.events:
             return
-        ended_at = generation.ended_at or generation.updated_at
-        delivery_id = delivery_id_of(generation.id, event, ended_at)
+        delivery_id = message_id_of(generation)
         with suppress(AlreadyExistsError):
             self.deliveries.create(Delivery.create(delivery_id, generation, webhook, self.clock.now()))
         self.workflow.start(delivery_id)
 
     def tell_again(self, generation: Generation) -> Delivery:
-        """A further delivery of the same end, whether the earlier ones came through or not.
+        """A further delivery of the same message, whether the earlier ones came through or not.
 
         Raises ConflictError before the end, after too many, and where there is no webhook.
         """
