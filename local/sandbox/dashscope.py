@@ -76,7 +76,7 @@ class DashScope:
             if request.path.startswith(TASK_PATH):
                 if request.method != "GET":
                     raise _wrong_method(request)
-                return self._query(request, request.path.removeprefix(TASK_PATH))
+                return self._query(request, request.path.removeprefix(TASK_PATH).removesuffix("/"))
             if request.path not in (SYNC_PATH, ASYNC_PATH):
                 raise Refusal(400, "InvalidParameter", "url error, please check url\uff01")
             if request.method != "POST":

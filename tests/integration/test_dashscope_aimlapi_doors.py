@@ -14,6 +14,7 @@ import dashscope
 import pytest
 from dashscope import AioMultiModalConversation, ImageSynthesis, MultiModalConversation
 from dashscope.aigc.image_generation import ImageGeneration
+from dashscope.aigc.image_synthesis import AioImageSynthesis
 from dashscope.api_entities.aio_session import close_shared_aio_session
 from dashscope.common.error import UploadFileException
 
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.stack
 PROMPT = "an owl reading by candlelight"
 MESSAGES: Any = [{"role": "user", "content": [{"text": PROMPT}]}]
 TASKS: Any = ImageSynthesis  # its types leave out what it inherits
+ASYNC_TASKS: Any = AioImageSynthesis
 PATIENCE_SECONDS = 60.0
 CALL = "/dashscope/api/v1/services/aigc/multimodal-generation/generation"
 SUBMIT = "/dashscope/api/v1/services/aigc/text2image/image-synthesis"
@@ -118,6 +120,15 @@ def test_official_sdks_other_classes_draw_too(sdk_key: str) -> None:
 
     response = asyncio.run(draw())
     assert response.status_code == 200, response
+
+    async def task() -> Any:
+        try:
+            return await ASYNC_TASKS.call(api_key=sdk_key, model="qwen-image-plus", prompt=PROMPT)
+        finally:
+            await close_shared_aio_session()
+
+    response = asyncio.run(task())
+    assert response.output.task_status == "SUCCEEDED", response
 
 
 def test_official_sdk_submits_waits_fetches_lists_and_cancels_tasks(sdk_key: str) -> None:

@@ -4,6 +4,7 @@
     ├── RequestError                 the caller's request cannot be served; carries its HTTP status
     │   ├── MalformedRequestError    400
     │   ├── UnauthorizedError        401
+    │   │   └── NoKeyError
     │   ├── ForbiddenError           403
     │   ├── NotFoundError            404
     │   ├── MethodNotAllowedError    405, says which methods there are
@@ -94,6 +95,10 @@ class UnauthorizedError(RequestError):
     """No API key, or one that is not known."""
 
     status, code, title = 401, "unauthorized", "A valid API key is needed"
+
+
+class NoKeyError(UnauthorizedError):
+    """No API key was sent."""
 
 
 class ForbiddenError(RequestError):

@@ -164,6 +164,27 @@ def test_task_of_another_tenant_is_unknown_and_can_neither_be_canceled_nor_liste
     assert task(api, made)["task_status"] == "PENDING"
 
 
+def test_slash_behind_an_id_which_the_asynchronous_sdk_sends_is_tolerated() -> None:
+    api = Api()
+    made = submitted(api)
+    assert api.call("GET", f"{TASKS}/{made}/").body == api.call("GET", f"{TASKS}/{made}").body
+    assert api.call("POST", f"{TASKS}/{made}/cancel/").status == 200
+    assert task(api, made)["task_status"] == "CANCELED"
+
+
+def test_links_live_as_long_as_the_vendors_own() -> None:
+    api, made = done()
+    assert task(api, made)["results"][0]["url"].endswith("seconds=86400")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [(None, "No API-key provided."), ("wrong", "Invalid API-key provided.")]
+)
+def test_missing_and_unknown_keys_are_told_apart_in_the_vendors_words(key: str | None, words: str) -> None:
+    answer = Api().call("GET", f"{TASKS}/x", key=key)
+    assert (answer.status, answer.body["code"], answer.body["message"]) == (401, "InvalidApiKey", words)
+
+
 def test_async_path_without_the_header_is_the_vendors_403() -> None:
     answer = Api().call("POST", SUBMIT, body={"model": "qwen-image-plus", "input": {"prompt": PROMPT}})
     assert (answer.status, answer.body["code"]) == (403, "AccessDenied")

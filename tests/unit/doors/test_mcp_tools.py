@@ -69,8 +69,9 @@ def test_arguments_are_described_in_the_words_of_the_requests_own_fields() -> No
     for name in ("prompt", "size", "n", "seed", "images", "route", "strict"):
         assert taken["properties"][name]["description"] == GenerationRequest.model_fields[name].description
     assert taken["properties"]["n"]["maximum"] == 6
-    assert taken["required"] == ["model", "prompt", "images"]
-    assert listed["generate_image"]["inputSchema"]["required"] == ["model", "prompt"]
+    assert taken["required"] == ["prompt", "images"]
+    assert taken["properties"]["model"]["default"] == "qwen-image-edit-max"
+    assert listed["generate_image"]["inputSchema"]["required"] == ["prompt"]
     assert taken["properties"]["wait_seconds"]["default"] == 20
     assert "images" not in listed["generate_image"]["inputSchema"]["properties"]
 

@@ -165,6 +165,14 @@ def test_every_end_without_an_image_is_a_failed_task_with_the_vendors_number(
     assert "PLANTED" not in answer.text
 
 
+def test_what_the_vendor_says_of_a_failure_without_a_class_reaches_its_client() -> None:
+    api = Api()
+    made = submitted(api)
+    ended_as(api, Status.FAILED, "vendor_contract")
+    error = task(api.call("GET", f"{MAX}/{made}"))["error"]
+    assert error == {"code": 3001, "title": "Invalid Request", "detail": "PLANTED-PROMPT"}
+
+
 @pytest.mark.parametrize("path", [MAX, EDIT, f"{DOOR}/v1/inference/qwen-image-max"])
 @pytest.mark.parametrize(
     ("key", "title"),

@@ -24,7 +24,7 @@ from easel.domain.holding import Patience
 from easel.domain.reading import request_of
 from easel.domain.request import PROMPT_MAX, SEED_MAX, GenerationRequest
 from easel.domain.tenancy import Caller
-from easel.doors.dialects import VendorBody, in_words, named_as, read_body
+from easel.doors.dialects import VendorBody, in_words, lasting_links, named_as, read_body
 from easel.doors.http_input import asking_caller, json_body, limit_headers
 from easel.doors.openai_client import patience_of
 from easel.doors.problems import problem_headers
@@ -34,6 +34,7 @@ from easel.errors import (
     InternalError,
     InvalidRequestError,
     LimitReachedError,
+    NoKeyError,
     NotFoundError,
     RequestError,
     StillWorkingError,
@@ -71,6 +72,7 @@ NOT_AGAIN: Mapping[str, str] = MappingProxyType({"x-should-retry": "false"})
 REFUSALS: Mapping[type[RequestError], tuple[int, str]] = MappingProxyType(
     {
         UnauthorizedError: (401, "This request requires a valid API key."),
+        NoKeyError: (401, "This request requires a valid API key."),
         BudgetReachedError: (403, "You've run out of credits."),
         ForbiddenError: (403, "Forbidden."),
         NotFoundError: (404, "Not Found."),
@@ -230,7 +232,7 @@ class AimlApiDoor:
         }
 
     def _image(self, image: Image, *, inline: bool) -> dict[str, Any]:
-        url = self.images.signed_url(image.key)
+        url = lasting_links(self.images)(image.key)
         if inline:
             encoded = base64.b64encode(self.images.read(image.key)).decode("ascii")
             url = f"data:{image.content_type};base64,{encoded}"

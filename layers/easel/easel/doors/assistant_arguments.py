@@ -28,6 +28,9 @@ WaitSeconds = Annotated[StrictInt, Field(ge=0, le=WAIT_SECONDS_MAX)]
 WAITS = f"how long to wait for the end, 0 to {WAIT_SECONDS_MAX} seconds; it goes on by itself afterwards"
 
 
+DRAW_MODEL, EDIT_MODEL = "qwen-image-max", "qwen-image-edit-max"  # where an assistant names none
+
+
 class AskArguments(RequestModel):
     """What the tools that ask for images take beside the request's fields."""
 
@@ -76,7 +79,8 @@ def split(arguments: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[dict[s
     ]
     if problems:
         raise InvalidRequestError("There are arguments that this tool does not have.", problems[:20])
-    asked = {name: value for name, value in arguments.items() if name in fields}
+    asked: dict[str, Any] = {"model": EDIT_MODEL if "images" in fields else DRAW_MODEL}
+    asked |= {name: value for name, value in arguments.items() if name in fields}
     return asked, {name: value for name, value in arguments.items() if name in own}
 
 
@@ -87,10 +91,11 @@ def ask_schema(fields: tuple[str, ...], models: tuple[str, ...]) -> dict[str, An
     """
     request, own = plain_schema(GenerationRequest), plain_schema(AskArguments)
     properties = {name: request["properties"][name] for name in fields} | own["properties"]
-    properties["model"] = {"type": "string", "description": "see list_models"}
+    default = EDIT_MODEL if "images" in fields else DRAW_MODEL
+    properties["model"] = {"type": "string", "description": "see list_models", "default": default}
     if models:
         properties["model"]["enum"] = list(models)
-    required = [name for name in fields if name in request["required"]]
+    required = [name for name in fields if name in request["required"] and name != "model"]
     if "images" in fields:
         properties["images"]["minItems"] = 1
         required.append("images")

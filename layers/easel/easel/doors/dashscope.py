@@ -22,7 +22,7 @@ from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller, Quota, Scope
 from easel.doors.dashscope_answers import UNKNOWN, call_view, failed, task_list, task_view
 from easel.doors.dashscope_reading import NAMES, WRONG_ADDRESS, read_call, read_task
-from easel.doors.dialects import id_of_uuid, in_words, named_as, uuid_of
+from easel.doors.dialects import id_of_uuid, in_words, lasting_links, named_as, uuid_of
 from easel.doors.http_input import asking_caller, caller_of, header, idempotency_key, json_body, limit_headers
 from easel.doors.problems import problem_headers
 from easel.errors import (
@@ -31,6 +31,7 @@ from easel.errors import (
     ForbiddenError,
     InternalError,
     LimitReachedError,
+    NoKeyError,
     NotFoundError,
     PayloadTooLargeError,
     RequestError,
@@ -62,6 +63,7 @@ BAD_BODY = "Required body invalid, please check the request body format."
 REFUSALS: Mapping[type[RequestError], tuple[int, str]] = MappingProxyType(
     {
         UnauthorizedError: (401, "InvalidApiKey"),
+        NoKeyError: (401, "InvalidApiKey"),
         ForbiddenError: (403, "AccessDenied"),
         PayloadTooLargeError: (400, "BadRequest.TooLarge"),
         BudgetReachedError: (400, "Arrearage"),
@@ -79,6 +81,11 @@ MISSING_PARTS: Mapping[str, str] = MappingProxyType(
 Body = Mapping[str, Any]
 Headers = Mapping[str, str | list[str]]
 NO_HEADERS: Headers = MappingProxyType({})
+
+
+KEY_WORDS: Mapping[type[RequestError], str] = MappingProxyType(
+    {UnauthorizedError: "Invalid API-key provided.", NoKeyError: "No API-key provided."}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +138,16 @@ class DashScopeDoor:
             query = app.current_event.query_string_parameters
             return _answer(app, task_list(self.reader, tenant, query, self.endpoint))
 
-        @app.get(f"{self.prefix}{TASKS_PATH}/<task_id>")
+        @app.get(f"{self.prefix}{TASKS_PATH}/<task_id>/?")
         def task(task_id: str) -> Response[str]:
             tenant = caller_of(app, self.gate, Scope.READ).tenant
             try:
                 generation = self.reader.get(tenant, id_of_uuid(task_id) or "")
             except NotFoundError:
                 return _answer(app, {"output": {"task_id": task_id, "task_status": UNKNOWN}})
-            return _answer(app, task_view(generation, self.images.signed_url))
+            return _answer(app, task_view(generation, lasting_links(self.images)))
 
-        @app.post(f"{self.prefix}{TASKS_PATH}/<task_id>/cancel")
+        @app.post(f"{self.prefix}{TASKS_PATH}/<task_id>/cancel/?")
         def cancel(task_id: str) -> Response[str]:
             tenant = caller_of(app, self.gate, Scope.GENERATE).tenant
             try:
@@ -165,14 +172,14 @@ class DashScopeDoor:
     ) -> Response[str]:
         headers = limit_headers(quota)
         if generation.status is Status.SUCCEEDED:
-            return _answer(app, call_view(generation, self.images.signed_url), headers)
+            return _answer(app, call_view(generation, lasting_links(self.images)), headers)
         why = failed(generation)
         return _refused(why.status, why.code, why.message, _request_id(app), headers)
 
     def refusal(self, error: RequestError, request_id: str, path: str) -> Response[str]:
         """`request_id`, `code` and `message`; an unknown address is a wrong parameter at this vendor."""
         status, code = REFUSALS.get(type(error), CALLERS_FAULT)
-        message = in_words(error)
+        message = KEY_WORDS.get(type(error)) or in_words(error)
         if isinstance(error, NotFoundError):
             message = WRONG_ADDRESS
         elif isinstance(error, UnsupportedMediaError):

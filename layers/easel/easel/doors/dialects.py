@@ -1,7 +1,7 @@
 """What the vendors' front doors share: bodies in a vendor's form, its names of fields, its ids of tasks."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,12 +14,20 @@ from easel.domain.ids import generation_bits, generation_id_of
 from easel.domain.reading import FIELD_CHARACTERS_MAX, PROBLEMS_MAX
 from easel.doors.http_input import header
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError, NotFoundError, RequestError
+from easel.ports import ImageStore
 from easel.steps.read import Reader
 
 UUID_CHARACTERS = 36
+LINK_SECONDS = 24 * 3600  # as long as the vendors' own result links live
 MESSAGES = {"extra_forbidden": "is not a parameter of this call", "missing": "is required"}
 
 Body = TypeVar("Body", bound=BaseModel)
+
+
+def lasting_links(images: ImageStore) -> Callable[[str], str]:
+    """Links that live as long as the vendors' own: clients of theirs may have no id to ask for another by. On
+    AWS none outlives the session of the function's role, which lasts some hours."""
+    return lambda key: images.signed_url(key, LINK_SECONDS)
 
 
 class VendorBody(BaseModel):

@@ -24,7 +24,16 @@ from easel.domain.ids import generation_bits
 from easel.domain.reading import request_of
 from easel.domain.sizes import Size, parse_size
 from easel.domain.tenancy import Caller, Scope
-from easel.doors.dialects import VendorBody, id_of_uuid, in_words, left_out, read_body, task_of, uuid_of
+from easel.doors.dialects import (
+    VendorBody,
+    id_of_uuid,
+    in_words,
+    lasting_links,
+    left_out,
+    read_body,
+    task_of,
+    uuid_of,
+)
 from easel.doors.http_input import asking_caller, caller_of, header, idempotency_key, json_body, limit_headers
 from easel.doors.problems import problem_headers
 from easel.errors import (
@@ -74,6 +83,7 @@ FAULTS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "submission_unknown": (3003, "The upstream provider's answer was lost"),
     }
 )
+FAILED_THERE = 3001  # for whatever reason the vendor gives
 OWN_FAULT = (4002, "The task could not be finished")
 CALLERS_FAULTS = frozenset({2002, 3001})  # have another title than those that are nobody's or ours
 
@@ -191,7 +201,7 @@ class MuleRouterDoor:
         info["updated_at"] = time_view(generation.updated_at)
         if generation.status is Status.SUCCEEDED:
             info["status"] = COMPLETED
-            body["images"] = [self.images.signed_url(image.key) for image in generation.images]
+            body["images"] = list(map(lasting_links(self.images), (image.key for image in generation.images)))
         elif generation.terminal:
             info["status"] = FAILED
             info["error"] = _fault(generation.error)
@@ -247,6 +257,8 @@ def _image(number: int, text: str) -> str:
 
 def _fault(error: GenerationError | None) -> dict[str, Any]:
     number, words = FAULTS.get(error.code if error else "", OWN_FAULT)
+    if error is not None and error.code == FailureClass.VENDOR_CONTRACT and error.vendor_message:
+        number, words = FAILED_THERE, error.vendor_message
     title = "Invalid Request" if number in CALLERS_FAULTS else "Task Failed"
     return {"code": number, "title": title, "detail": words}
 

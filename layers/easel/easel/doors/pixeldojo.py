@@ -20,7 +20,16 @@ from easel.domain.generation import Generation, GenerationError, Status
 from easel.domain.reading import request_of
 from easel.domain.request import PROMPT_MAX
 from easel.domain.tenancy import Caller, Scope
-from easel.doors.dialects import VendorBody, in_words, left_out, named_as, own_origin, read_body, task_of
+from easel.doors.dialects import (
+    VendorBody,
+    in_words,
+    lasting_links,
+    left_out,
+    named_as,
+    own_origin,
+    read_body,
+    task_of,
+)
 from easel.doors.http_input import asking_caller, caller_of, idempotency_key, json_body, limit_headers
 from easel.doors.problems import problem_headers
 from easel.errors import FieldProblem, InvalidRequestError, NotFoundError, RequestError
@@ -242,7 +251,7 @@ class PixelDojoDoor:
         if word == FAILED:
             return job | {"error": _fault(generation.error)}
         if word == COMPLETED:
-            links = [self.images.signed_url(image.key) for image in generation.images]
+            links = list(map(lasting_links(self.images), (image.key for image in generation.images)))
             return job | {"output": {"images": links}, "creditCost": _credits(len(links))}
         return job | {"creditCost": _credits(generation.request.n or 1)}
 
@@ -253,6 +262,8 @@ class PixelDojoDoor:
         if status == 404 and any(problem.field == "apiId" for problem in error.problems):
             code = NO_SUCH_MODEL
         message = error.detail if status == 404 else in_words(error)
+        if status == 401:
+            message = "Invalid or missing API key"
         if status == 500:
             message += f" (request {request_id})"
         body = {"error": {"code": code, "message": message, "status": status}}

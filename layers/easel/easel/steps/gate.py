@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from easel.domain.tenancy import Caller, Limits, Quota, Scope
-from easel.errors import ForbiddenError, LimitReachedError, ReachedLimit, UnauthorizedError
+from easel.errors import ForbiddenError, LimitReachedError, NoKeyError, ReachedLimit, UnauthorizedError
 from easel.ports import ApiKeys, Clock, Quotas, Tenants
 
 MINUTE_SECONDS = 60
@@ -42,7 +42,7 @@ class Gate:
         """Who sent it, whatever the key may be used for. Raises UnauthorizedError."""
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
-            raise UnauthorizedError('Send the API key as "Authorization: Bearer KEY".')
+            raise NoKeyError('Send the API key as "Authorization: Bearer KEY".')
         key = self.keys.find(secret.strip())
         if key is None or not key.works_at(self.clock.now()):
             raise UnauthorizedError("The API key is not known.")
