@@ -166,9 +166,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             if name.lower() not in HOP_HEADERS:
                 self.send_header(name, value)
-        has_length = "Content-Length" in answer.headers
-        if not has_length:
-            self.send_header("Connection", "close")  # the end of the connection is the end of the body
+        if "Content-Length" not in answer.headers:
+            self.close_connection = True  # the end of the connection is the end of the body
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         while chunk := answer.read(CHUNK_BYTES):
             self.wfile.write(chunk)

@@ -1,7 +1,6 @@
 """MuleRouter's and PixelDojo's front doors on the local stack: programs as the vendors' documents teach them,
 and Easel's own adapters, which are clients of the same wire contracts."""
 
-import contextlib
 import json
 import time
 import urllib.error
@@ -15,7 +14,6 @@ from easel.aws.keys import put_api_key
 from easel.domain.ask import Ask
 from easel.domain.failure import FailureClass
 from easel.domain.tenancy import ApiKey
-from easel.errors import AnswerLostError
 from easel.transport import HttpTransport
 from easel.vendors.base import Adapter, Failed, Pending, PollAnswer, VendorTask
 from easel.vendors.mulerouter import MuleRouter
@@ -139,12 +137,11 @@ def adapter_run(stack: LocalStack, adapter: Adapter, base: str, ask: Ask) -> Pol
     poll = adapter.build_poll(VendorTask(ask.model, taken.task_id))
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(AnswerLostError):  # as the poll step, which asks again
-            answer = transport.send(poll.method, base + poll.path, headers, None, timeout_seconds=30)
-            told = adapter.read_poll(answer)
-            if not isinstance(told, Pending):
-                return told
-            assert told.known
+        answer = transport.send(poll.method, base + poll.path, headers, None, timeout_seconds=30)
+        told = adapter.read_poll(answer)
+        if not isinstance(told, Pending):
+            return told
+        assert told.known
         time.sleep(LOOK_SECONDS)
     raise TimeoutError
 

@@ -248,6 +248,25 @@ def test_connection_that_the_vendor_closed_meanwhile_is_opened_anew(serve: Serve
     assert len(server.asked) == 2
 
 
+def test_connection_that_a_post_said_to_close_carries_nothing_after_it(serve: Serve) -> None:
+    """The vendor closes it when it likes, and says nothing about it: a request on it could be lost."""
+    connections: list[socket.socket] = []
+
+    def respond(exchange: Exchange) -> None:
+        connections.append(exchange.connection)
+        exchange.reply(200, b"whole")
+        if exchange.headers.get("connection") == "close":
+            exchange.incoming.readline()
+            exchange.close()
+
+    server = serve(respond)
+    talk = HttpTransport()
+    assert ask(server, 5, talk).body == b"whole"
+    assert talk.send("GET", server.url, {}, None, timeout_seconds=5).body == b"whole"
+    posted, fetched = connections
+    assert posted is not fetched
+
+
 def test_faults_tell_neither_key_nor_prompt_nor_address(serve: Serve) -> None:
     server = serve(lambda exchange: exchange.reset())
     with pytest.raises(AnswerLostError) as caught:

@@ -76,6 +76,7 @@ class HttpTransport:
         ends = time.monotonic() + timeout_seconds
         data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         response = self._open(method, url, headers, data, timeout_seconds)
+        connection = response.connection
         try:
             chunks, length = [], 0
             for chunk in _chunks(response, ends, decode=True):
@@ -84,8 +85,11 @@ class HttpTransport:
                     raise ResponseTooLargeError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
                 chunks.append(chunk)
         finally:
-            # A connection with half an answer on it must not go back to the pool.
+            # A connection with half an answer on it must not go back to the pool; nor one that we said to
+            # close (RFC 9112, 9.6), where the next request may meet the other side's closing.
             response.close()
+            if method == "POST" and connection is not None:
+                connection.close()
         lowered = {name.lower(): value for name, value in response.headers.items()}
         return HttpResponse(response.status, lowered, b"".join(chunks))
 
