@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test soak bench check lint format build lock key keys
+.PHONY: help setup run test browser screenshots soak bench check lint format build lock key
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -17,12 +17,18 @@ run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: st
 	@exec $(PYTHON) -m local $(if $(ONCE),--once)
 
 # Two at a time: the local stack's tests wait a good deal, and the machine is used meanwhile.
-test: setup ## Run every test, the linters' included (ARGS="tests/unit -k money")
+test: setup browser ## Run every test, the linters' included (ARGS="tests/unit -k money")
 	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadscope)
+
+browser:
+	@tests/browser/setup.sh
 
 soak: setup ## 500 generations while the vendors misbehave, held against their books; then the API fuzzed (ARGS=, FUZZ=)
 	@$(PYTHON) -m tests.integration.soak $(ARGS)
 	@$(PYTHON) -m tests.integration.api_fuzz $(FUZZ)
+
+screenshots: setup browser ## Photograph the console, for the README (tests/browser/screenshots)
+	@$(PYTHON) -m tests.browser.screenshots
 
 bench: setup ## Measure, and print the figures beside their yardsticks (build/bench.json)
 	@$(PYTHON) -m tests.bench
@@ -54,8 +60,5 @@ lock: setup ## Resolve the lock file and the layer's requirements anew from pypr
 	@grep -vxFf layers/easel/requirements.txt layers/mcp/requirements.all >layers/mcp/requirements.txt
 	@rm layers/mcp/requirements.all
 
-key: setup ## Make an API key on the running local stack: make key TENANT=name
-	@$(PYTHON) -m local.keys $(if $(STACK),--stack "$(STACK)") create --plain --tenant "$(TENANT)"
-
-keys: setup ## API keys and limits: make keys ARGS="create --tenant acme --usd-per-day 5", list, rotate, revoke
-	@$(PYTHON) -m local.keys $(if $(STACK),--stack "$(STACK)") $(ARGS)
+key: setup ## Make an API key: make key TENANT=name (STACK=name: on that one on AWS; ADMIN=1: may administer)
+	@$(PYTHON) -m local.keys --tenant "$(TENANT)" $(if $(STACK),--stack "$(STACK)") $(if $(ADMIN),--admin)

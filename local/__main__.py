@@ -15,6 +15,7 @@ from local.settings import read_settings
 from local.stack import LocalStack
 
 STARTER_CHECK_SECONDS = 1.0
+COMMAND = '.venv/bin/easel generate "a red fox in snow" --output fox.png'
 
 
 class _Interrupted(BaseException):
@@ -70,7 +71,8 @@ def _sample(stack: LocalStack) -> bool:
         return False
     finally:
         _say(f"\n  API key  {stack.api_key}\n  AWS      {stack.aws.url} (key test, secret test)")
-    _say(f"  picture  {image.file}\n  S3       {image.s3_uri}\n  URL      {image.url}\n")
+    _say(f"  picture  {image.file}\n  S3       {image.s3_uri}\n  URL      {image.url}")
+    _say(f"  command  {COMMAND}\n")
     return True
 
 

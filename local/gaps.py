@@ -105,6 +105,17 @@ def _no_retained_layers(template: Template) -> None:
         entry["DeletionPolicy"] = "Delete"
 
 
+def _no_saved_queries(template: Template) -> None:
+    for name in _resources(template, "AWS::Logs::QueryDefinition"):
+        del template["Resources"][name]
+
+
+def _no_metric_math(template: Template) -> None:
+    for name, entry in _resources(template, "AWS::CloudWatch::Alarm").items():
+        if "Metrics" in entry["Properties"]:
+            del template["Resources"][name]
+
+
 def _table_expiry(endpoint: AwsEndpoint, stack: str, template: Template) -> None:
     cloudformation, dynamodb = endpoint.client("cloudformation"), endpoint.client("dynamodb")
     for name, entry in _resources(template, "AWS::DynamoDB::Table").items():
@@ -123,5 +134,7 @@ GAPS = (
     Gap("Ref of a secret is its name; on AWS it is its ARN.", _secret_arns),
     Gap("It speaks plain http, which a bucket policy that demands TLS would refuse.", _plain_http),
     Gap("It holds every retained layer version, of 20 MB each, in its memory.", _no_retained_layers),
+    Gap("It has no saved log queries.", _no_saved_queries),
+    Gap("It has alarms on one metric only, not on metric math or queries.", _no_metric_math),
     Gap("A table's time to live is not switched on.", mend=_table_expiry),
 )

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from easel.aws.key_book import new_secret
 from easel.catalogue import CATALOGUE
 from easel.domain.limits import configured_limits
 from easel.domain.request import WebhookSecret
+from easel.domain.tenancy import new_secret
 from easel.domain.webhooks import schedule_of
 from easel.errors import SettingsError
 from easel.routing import Policy

@@ -14,7 +14,7 @@ fail() {
 
 # The contents that the environment depends on, and where it lies (its scripts hold absolute paths).
 fingerprint() {
-    { cat pyproject.toml requirements.lock local/setup.sh; pwd; } | cksum
+    { cat pyproject.toml client/pyproject.toml requirements.lock local/setup.sh; pwd; } | cksum
 }
 
 suits() { # version in range, and able to make an environment (Debian ships that part separately)
@@ -70,7 +70,8 @@ install() {
     : >"$log"
     export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
     { .venv/bin/python -m pip install --progress-bar off --no-deps --requirement requirements.lock 2>&1 &&
-        .venv/bin/python -m pip install --progress-bar off --no-deps --no-build-isolation --editable . 2>&1 &&
+        .venv/bin/python -m pip install --progress-bar off --no-deps --no-build-isolation \
+            --editable . --editable ./client 2>&1 &&
         echo easel-installed; } | tee -a "$log" | show_progress
     [ "$(tail -n 1 "$log")" = easel-installed ] || explain_failed_install "$log"
 }

@@ -12,8 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from easel.aws.keys import VISIBLE_CHARACTERS, DynamoApiKeys, put_api_key
-from easel.domain.tenancy import ApiKey
+from easel.aws.key_book import DynamoKeyBook
+from easel.aws.keys import DynamoApiKeys, put_api_key
+from easel.domain.tenancy import ALL_SCOPES, ApiKey, visible
+from easel.ports import Clock
+from easel.runtime import SystemClock
 from local.aws_endpoint import REGION, AwsEndpoint
 from local.build import REPOSITORY, build
 from local.deploy import deploy
@@ -27,7 +30,7 @@ from local.settings import Settings, keep_api_key, keep_webhook_secret
 STACK = "easel"
 STAGE = "local"
 DEFAULT_TENANT = "default"
-DEFAULT_KEY_ID = "key_local"  # of the key in the data folder or in EASEL_API_KEY
+OWN_KEY_ID = "key_local"  # of the key in the data folder or in EASEL_API_KEY
 NEEDED_MEGABYTES = 300  # the packages, unpacked and zipped, and some images
 START_TIMEOUT_SECONDS = 60.0
 
@@ -97,10 +100,7 @@ class LocalStack:
             self.outputs = deploy(self.aws, built, STACK, self._parameters(), GAPS)
             self._put_vendor_keys()
             self._put_webhook_secret()
-            key = ApiKey(id=DEFAULT_KEY_ID, tenant=DEFAULT_TENANT, prefix=self.api_key[:VISIBLE_CHARACTERS])
-            dynamodb, table = self.aws.client("dynamodb"), self.outputs["TableName"]
-            if DynamoApiKeys(dynamodb, table).find(self.api_key) is None:  # limits that were set stay
-                put_api_key(dynamodb, table, self.api_key, key)
+            put_own_key(self.aws.client("dynamodb"), self.outputs["TableName"], self.api_key, SystemClock())
         with self._step("API answers"):
             self._open_gateway(port, aws_port)
 
@@ -222,11 +222,29 @@ class LocalStack:
         gateway.start()
         self._stops.callback(gateway.stop)
         self.url = gateway.url
+        (self.settings.data / "url").write_text(self.url + "\n")  # for the command `easel`
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not _answers(f"{self.url}/healthz"):
             if time.monotonic() > deadline:
                 raise StackError(f"the API does not answer: {self._emulator.last_lines()}")
             time.sleep(0.2)
+
+
+def put_own_key(client: Any, table: str, secret: str, clock: Clock) -> None:
+    """Let the key that the stack is called with work, and administer; what else was set for it stays."""
+    key, now = DynamoApiKeys(client, table).find(secret), clock.now()
+    if key is None or not key.works_at(now):
+        known = ApiKey(
+            id=OWN_KEY_ID,
+            tenant=DEFAULT_TENANT,
+            prefix=visible(secret),
+            scopes=ALL_SCOPES,
+            created_at=now,
+        )
+        put_api_key(client, table, secret, known)
+    elif key.scopes != ALL_SCOPES:
+        book = DynamoKeyBook(client, table, clock)
+        book.change(key.id, lambda known: known.model_copy(update={"scopes": ALL_SCOPES}))
 
 
 def _basic_variables(data: Path) -> dict[str, str]:

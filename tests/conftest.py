@@ -6,7 +6,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Those that start a stack of their own, the longest first; all others of the stack share one.
-OWN_STACKS = ("test_restart", "test_batches", "test_soak", "test_kills", "test_burst")
+OWN_STACKS = ("test_restart", "test_batches", "test_readme", "test_soak", "test_kills", "test_burst")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = item.path.stem
         if module in OWN_STACKS:
             return OWN_STACKS.index(module)
-        return len(OWN_STACKS) + ("integration" not in item.path.parts)
+        return len(OWN_STACKS) + (not {"browser", "integration"} & set(item.path.parts))
 
     items.sort(key=place)
 
@@ -27,6 +27,8 @@ class OneStackEach(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file: str = nodeid.partition("::")[0]
         module = file.rpartition("/")[2].removesuffix(".py")
+        if "browser/" in file:
+            return "the browser's stack"
         return "the stack" if "integration/" in file and module not in OWN_STACKS else file
 
 

@@ -12,7 +12,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Takes an EventBridge event, gives {"id"} of what it became, null where it was refused."""
     given = IntakeEvent.model_validate(event)
     source = given.dropped
+    runtime.logger().append_keys(event_id=given.id)  # on every line of this event
     intake = step.get()
     made = intake.dropped(source, event) if source else intake.requested(given.detail, given.id, event)
-    runtime.logger().info("taken in", event_id=given.id, made=made)
+    runtime.logger().info("taken in", made=made)
     return {"id": made}

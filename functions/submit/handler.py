@@ -12,5 +12,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Takes {"id"}, gives {"id", "next", "wait_seconds"}."""
     generation_id = StepInput.model_validate(event).id
     after = step.get().submit(generation_id)
-    runtime.logger().info("submitted", generation_id=generation_id, next=after.next)
+    runtime.logger().info(
+        "submitted", generation_id=generation_id, next=after.next, wait_seconds=after.wait_seconds
+    )
     return after.as_state()

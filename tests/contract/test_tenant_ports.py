@@ -9,12 +9,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from easel.aws import keys
-from easel.aws.keys import DynamoQuotas, DynamoTenants, put_tenant
+from easel.aws.key_book import DynamoKeyBook
+from easel.aws.keys import DynamoQuotas, DynamoTenants
 from easel.domain.request import Webhook
 from easel.domain.tenancy import Limits, Tenant
 from easel.ports import Quotas, Tenants
 from tests.contract.table import OneAtATime, at_once, make_table
-from tests.fakes.memory import MemoryQuotas, SetTenants
+from tests.fakes.memory import FakeClock, MemoryQuotas, SetTenants
 from tests.template import RESOURCES
 
 MINUTE = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -38,6 +39,15 @@ def quotas(request: pytest.FixtureRequest) -> Quotas:
 
 def test_requests_of_a_minute_are_counted_down_to_the_limit_and_not_beyond(quotas: Quotas) -> None:
     assert [quotas.count(OWNER, MINUTE, 3) for _ in range(5)] == [2, 1, 0, None, None]
+
+
+def test_requests_that_were_counted_can_be_told_without_counting_one(quotas: Quotas) -> None:
+    assert quotas.made(OWNER, MINUTE) == 0
+    for _ in range(5):
+        quotas.count(OWNER, MINUTE, 3)
+    assert [quotas.made(OWNER, MINUTE) for _ in range(3)] == [3, 3, 3]
+    assert quotas.made(OWNER, MINUTE + timedelta(minutes=1)) == 0
+    assert quotas.made("key key_2", MINUTE) == 0
 
 
 def test_each_owner_and_each_minute_has_a_count_of_its_own(quotas: Quotas) -> None:
@@ -77,6 +87,10 @@ def test_foreign_fault_is_no_limit(dynamodb: Any) -> None:
 Set = Callable[[Tenant], None]
 
 
+def put(client: Any, table: str, tenant: Tenant) -> None:
+    DynamoKeyBook(client, table, FakeClock()).change_tenant(tenant.id, lambda _: tenant)
+
+
 @pytest.fixture(params=["memory", "dynamodb"])
 def tenants(request: pytest.FixtureRequest) -> tuple[Tenants, Set]:
     if request.param == "memory":
@@ -84,7 +98,7 @@ def tenants(request: pytest.FixtureRequest) -> tuple[Tenants, Set]:
         return known, lambda tenant: known.set.update({tenant.id: tenant})
     client = request.getfixturevalue("dynamodb")
     table = make_table(client)
-    return DynamoTenants(client, table), lambda tenant: put_tenant(client, table, tenant)
+    return DynamoTenants(client, table), lambda tenant: put(client, table, tenant)
 
 
 def test_tenant_that_nothing_was_set_for_has_no_limits(tenants: tuple[Tenants, Set]) -> None:
@@ -122,7 +136,7 @@ def test_tenant_is_read_once_in_a_while_whether_there_is_one_or_not(
     for _ in range(3):
         assert port.get("acme") == Tenant(id="acme")
     assert counting.reads == 1
-    put_tenant(dynamodb, table, FULL)
+    put(dynamodb, table, FULL)
     now[0] += keys.CACHE_SECONDS + 1
     for _ in range(3):
         assert port.get("acme") == FULL

@@ -6,6 +6,7 @@ from easel.doors.aimlapi import AimlApiDoor
 from easel.doors.batches import BatchDoor
 from easel.doors.dashscope import DashScopeDoor
 from easel.doors.front import FrontDoor
+from easel.doors.keys import KeyDoor
 from easel.doors.mulerouter import MuleRouterDoor
 from easel.doors.native import NativeDoor
 from easel.doors.openai import OpenAiDoor
@@ -13,6 +14,8 @@ from easel.doors.pixeldojo import PixelDojoDoor
 from easel.doors.webhooks import WebhookDoor
 from easel.ports import ApiKeys
 from easel.steps.gate import Gate
+from easel.steps.key_desk import KeyDesk
+from easel.steps.standing import Standings
 from easel.steps.uploads import Uploader
 from easel.steps.usage import UsageReport
 from tests.fakes.scene import Scene, signing_keys
@@ -29,9 +32,13 @@ def native_door(scene: Scene, api_keys: ApiKeys, logger: Logger) -> NativeDoor:
         gate=gate,
         vendor_keys=scene.keys,
         catalogue=scene.catalogue,
-        batches=BatchDoor(scene.batcher, scene.manifests, scene.files, scene.clock),
+        batches=BatchDoor(scene.batcher, scene.manifests, scene.files, scene.clock, scene.batch_planner),
         uploader=Uploader(scene.uploads, scene.clock),
         webhooks=WebhookDoor(scene.reader, scene.webhooks, signing_keys),
+        keys=KeyDoor(
+            Standings(scene.tenants, scene.store.ledger, scene.quotas, scene.clock),
+            KeyDesk(scene.key_book, scene.catalogue, scene.clock),
+        ),
         usage=UsageReport(scene.store.ledger, scene.catalogue, scene.clock),
         clock=scene.clock,
         logger=logger,

@@ -346,7 +346,7 @@ class KnownKeys:
         self.asked: list[str] = []
         self.known: dict[str, Any] = {}
 
-    def find(self, secret: str) -> ApiKey | None:
+    def find(self, secret: str, *, anew: bool = False) -> ApiKey | None:
         self.asked.append(secret)
         tenant = self.tenants.get(secret)
         return ApiKey(id="key_1", tenant=tenant, prefix=secret[:12], **self.known) if tenant else None
@@ -396,3 +396,6 @@ class MemoryQuotas:
                 return None
             self.counts[owner, minute] = made + 1
             return allowed - made - 1
+
+    def made(self, owner: str, minute: datetime) -> int:
+        return self.counts.get((owner, minute), 0)

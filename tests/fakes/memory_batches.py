@@ -7,8 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from easel.domain.batch import Batch, Tally
-from easel.errors import AlreadyExistsError, CostCapError, VersionConflictError
-from easel.ports import ChunkTally, Hold
+from easel.domain.ids import BATCH_PLACE, batch_place
+from easel.errors import (
+    AlreadyExistsError,
+    CostCapError,
+    FieldProblem,
+    InvalidRequestError,
+    VersionConflictError,
+)
+from easel.ports import BatchPage, ChunkTally, Hold
 
 NOTHING = ChunkTally(0, Tally())
 
@@ -37,6 +44,15 @@ class MemoryBatches:
             if stored is None or stored.version != batch.version - 1:
                 raise VersionConflictError(batch.id)
             self.records[batch.id] = copied(batch)
+
+    def list(self, tenant: str, limit: int, cursor: str | None) -> BatchPage:
+        if cursor is not None and not BATCH_PLACE.fullmatch(cursor):
+            raise InvalidRequestError("The cursor is not valid.", [FieldProblem("cursor", "is forged")])
+        mine = {batch_place(one.created_at, one.id): one for one in self.records.values()}
+        places = [place for place in sorted(mine, reverse=True) if mine[place].tenant == tenant]
+        left = [place for place in places if cursor is None or place < cursor]
+        page = tuple((mine[place], self.tally(mine[place].id)) for place in left[:limit])
+        return BatchPage(page, left[limit - 1] if len(left) > limit else None)
 
     def note_announced(self, batch: Batch) -> None:
         with self.lock:

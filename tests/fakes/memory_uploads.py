@@ -1,6 +1,7 @@
 """Uploads and links in memory: the ports `Uploads` and `Links`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from easel.errors import ImageInvalidError, ImageUnavailableError, NotSentError
 from easel.ports import UploadForm
@@ -44,9 +45,9 @@ class KnownLinks:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers[link] = HttpResponse(status, {"content-length": str(len(data))} | named, data)
 
-    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> tuple[HttpResponse, bytes]:
+    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> HttpResponse:
         self.asked.append((url, most_bytes, timeout_seconds))
         answer = self.answers.get(url, NotSentError("the host name does not resolve"))
         if isinstance(answer, Exception):
             raise answer
-        return answer, answer.body[:most_bytes]
+        return replace(answer, body=answer.body[:most_bytes])

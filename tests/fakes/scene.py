@@ -6,14 +6,17 @@ from typing import Any
 
 from easel.aws.workflow import NoWorkflow
 from easel.catalogue import CATALOGUE, Catalogue
+from easel.domain.facts import Fact, Tell
 from easel.domain.generation import Attempt, Generation
 from easel.domain.limits import RouteLimits
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
+from easel.domain.webhooks import refuse_plain_webhook
 from easel.ports import Transport, Workflow
 from easel.routing import Choice, choose
 from easel.signatures import SigningKeys, keys_of
 from easel.steps.announce import Announcer
+from easel.steps.batch_plan import BatchPlanner
 from easel.steps.batches import Batcher
 from easel.steps.cancel import Canceler
 from easel.steps.collect import Collector
@@ -52,6 +55,7 @@ from tests.fakes.memory import (
 )
 from tests.fakes.memory_batches import MemoryBatches
 from tests.fakes.memory_files import Buckets, MemoryDeadLetters, MemoryFiles, MemoryInbox
+from tests.fakes.memory_keys import MemoryKeyBook
 from tests.fakes.memory_uploads import KnownLinks, MemoryUploads
 from tests.fakes.memory_webhooks import MemoryDeliveries, Receivers
 
@@ -82,15 +86,19 @@ class Scene:
         limits: Mapping[str, RouteLimits] | None = None,
         extra_hosts: Sequence[str] = (),
         at_once: int = 50,
+        tell: Tell | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.clock = FakeClock()
+        self.facts: list[Fact] = []
+        self.tell = tell or self.facts.append
         self.batches = MemoryBatches()
         self.deliveries, self.receivers = MemoryDeliveries(), Receivers()
         self.store = MemoryGenerations(self.clock.now, self.batches, self.deliveries)
         self.images = MemoryImages()
         self.uploads, self.links = MemoryUploads(), KnownLinks()
         self.tenants, self.quotas = SetTenants(), MemoryQuotas()
+        self.key_book = MemoryKeyBook(self.clock, self.tenants)
         self.workflow = Started()
         self.bus = Told()
         self.keys = Keys(*catalogue.endpoints)
@@ -99,7 +107,7 @@ class Scene:
         calls = VendorCalls(spoken, self.keys, self.images, catalogue, base_urls or {})
         self.states = MemoryRouteStates()
         self.forecast = Forecast(self.states, self.clock)
-        desk = self.desk = RouteDesk(self.states, catalogue, limits or {}, self.clock)
+        desk = self.desk = RouteDesk(self.states, catalogue, limits or {}, self.clock, self.tell)
         self.buckets: Buckets = {}
         self.files, self.inbox = MemoryFiles(self.buckets), MemoryInbox(self.buckets)
         self.creator = self._creator(self.workflow, None)
@@ -108,22 +116,27 @@ class Scene:
         self.holder = Holder(self.undelivered, self.reader, self.clock)
         self.submitter = Submitter(self.store, calls, desk, self.clock)
         self.poller = Poller(self.store, calls, desk, self.clock)
-        self.persister = Persister(self.store, self.images, spoken, catalogue, self.clock, tuple(extra_hosts))
+        self.persister = Persister(
+            self.store, self.images, spoken, catalogue, self.clock, self.tell, tuple(extra_hosts)
+        )
         self._add_webhooks()
         announcer = Announcer(self.store, self.images, self.bus, self.webhooks)
-        self.settler = Settler(self.store, self.images, announcer, self.clock)
-        self.canceler = Canceler(self.store, self.reader, announcer, self.clock)
+        self.settler = Settler(self.store, self.images, announcer, self.clock, self.tell)
+        self.canceler = Canceler(self.store, self.reader, announcer, self.clock, self.tell)
         self._add_batches(limits or {}, at_once)
         self._add_ways_in()
         carers = BatchReconciler(self.batches, self.batch_workflow, self.collector, self.clock)
-        telling = DeliveryReconciler(self.deliveries, self.deliver_workflow)
-        self.reconciler = Reconciler(self.store, self.workflow, self.settler, carers, telling, self.clock)
+        telling = DeliveryReconciler(self.deliveries, self.deliver_workflow, self.tell)
+        self.reconciler = Reconciler(
+            self.store, self.workflow, self.settler, carers, telling, self.clock, self.tell
+        )
 
     def _creator(self, workflow: Workflow, inbox: MemoryInbox | None) -> Creator:
         inputs = InputImages(self.images, self.uploads, LinkedImages(self.links, self.clock), inbox)
         return Creator(
-            self.store, inputs, workflow, self.keys, self.catalogue, self.clock, self.tenants, self.forecast
-        )
+            self.store, inputs, workflow, self.keys, self.catalogue, self.clock, self.tenants, self.forecast,
+            self.tell,
+        )  # fmt: skip
 
     def _add_batches(self, limits: Mapping[str, RouteLimits], at_once: int) -> None:
         self.batch_workflow = Started()
@@ -131,6 +144,7 @@ class Scene:
         self.preparer = Preparer(
             self.batches, self.files, self.choices, self.catalogue, limits, self.clock, at_once
         )
+        self.batch_planner = BatchPlanner(self.choices, self.files, self.clock)
         reporter = self.reporter = Reporter(self.store, self.files, self.images, self.catalogue)
         creator = self._creator(self.workflow, self.inbox)
         self.feeder = Feeder(
@@ -142,8 +156,9 @@ class Scene:
         self.deliver_workflow = Started()
         self.webhooks = Webhooks(self.deliveries, self.tenants, self.deliver_workflow, self.clock)
         self.deliverer = Deliverer(
-            self.store, self.deliveries, self.tenants, self.images, self.receivers, signing_keys, self.clock
-        )
+            self.store, self.deliveries, self.tenants, self.images, self.receivers, signing_keys, self.clock,
+            self.tell,
+        )  # fmt: skip
 
     def _add_ways_in(self) -> None:
         self.letters = MemoryDeadLetters()
@@ -153,7 +168,8 @@ class Scene:
         self.manifests = Manifests(self.inbox, TENANT)
 
     def choices(self, caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
-        """The routes that can serve a request."""
+        """The routes that can serve a row's request."""
+        refuse_plain_webhook(request)
         return choose(request, self.catalogue, self.keys.get(), key=caller.key)
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:

@@ -1,9 +1,11 @@
 """What schemathesis is told beside the description: where the fuzzed requests may lead.
 
 It makes up hosts for webhooks and input images. Hosts below `.invalid` are nobody's (RFC 2606), so nothing of
-a run leaves the machine. A value that is no link as the API takes them stays as it is.
+a run leaves the machine. A value that is no link as the API takes them stays as it is. Files of rows have no
+schema: whatever it makes up is one, if only to be refused row by row.
 """
 
+import json
 import re
 from typing import Any
 
@@ -18,6 +20,13 @@ NOWHERE = "https://host.invalid"
 def map_body(_: schemathesis.HookContext, body: Any) -> Any:
     """A body whose links lead nowhere."""
     return at_home(body)
+
+
+@schemathesis.serializer("application/jsonl", "application/x-ndjson", "text/csv")
+def rows_file(_: schemathesis.SerializationContext, value: Any) -> bytes:
+    """A file of rows, which is not empty."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace") or b"{}"
 
 
 def at_home(value: Any) -> Any:

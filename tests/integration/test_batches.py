@@ -173,6 +173,31 @@ def test_the_same_rows_with_the_same_key_and_the_same_file_over_http_are_the_sam
     assert set(bought(batch_stack, tag).values()) == {1}
 
 
+def test_files_in_bodies_are_tried_run_and_listed(batch_stack: LocalStack, caller: EaselCaller) -> None:
+    tag = f"in a body {uuid.uuid4()}"
+    table = (
+        f'\ufeffcustom_id,model,route,prompt\na,qwen-image,{ROUTE},"{tag} 1, \u72d0"\nb,qwen-image,{ROUTE},\n'
+    )
+    lines = "".join(json.dumps(row) + "\n" for row in rows(tag, 2))
+    made = []
+    for media, text, good in (("text/csv; charset=utf-8", table, 1), ("application/jsonl", lines, 2)):
+        headers = {"Content-Type": media}
+        plan = caller.call("POST", "/v1/batches?dry_run=true&max_concurrency=2", text, headers=headers)
+        assert (plan.status, plan.body["rows"]["valid"]) == (200, good), plan.body
+        answer = caller.call("POST", "/v1/batches?max_concurrency=2", text, headers=headers)
+        assert (answer.status, answer.body["max_concurrency"]) == (202, 2), answer.body
+        made.append((answer.body["id"], good, plan.body["rows"]["refused"]))
+    for batch_id, *counts in made:
+        batch = followed(batch_stack, batch_id, {})
+        assert [batch["rows"]["succeeded"], batch["rows"]["refused"]] == counts
+    assert bought(batch_stack, tag) == {f"{tag} 1, \u72d0": 1, f"{tag} 0": 1, f"{tag} 1": 1}
+    page = caller.call("GET", "/v1/batches?limit=1").body
+    rest = caller.call("GET", f"/v1/batches?limit=1&cursor={page['next_cursor']}").body
+    listed = [batch for one in (page, rest) for batch in one["data"]]
+    assert [batch["id"] for batch in listed] == [batch_id for batch_id, *_ in made[::-1]]
+    assert [batch["rows"]["succeeded"] for batch in listed] == [2, 1]
+
+
 def test_a_large_batch_with_wrong_rows_amid_kills_and_a_stop_loses_nothing_and_buys_nothing_twice(
     batch_stack: LocalStack, caller: EaselCaller, account: AccountCaller
 ) -> None:

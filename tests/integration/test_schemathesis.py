@@ -7,7 +7,7 @@ import pytest
 
 from easel.openapi.calls import CALLS
 from local.stack import LocalStack
-from tests.integration.api_fuzz import fuzz
+from tests.integration.api_fuzz import fuzz, fuzzing_key
 
 pytestmark = pytest.mark.stack
 
@@ -15,7 +15,7 @@ EXAMPLES = 6
 
 
 def test_schemathesis_finds_nothing(stack: LocalStack, tmp_path: Path) -> None:
-    found = fuzz(stack.url, stack.api_key, tmp_path, examples=EXAMPLES, few_generations=True)
+    found = fuzz(stack.url, fuzzing_key(stack), tmp_path, examples=EXAMPLES, few_generations=True)
     assert found.clean, found.told
     calls = len(CALLS) - 1  # but the description's own
     assert f"{calls} selected / {calls} total" in found.told

@@ -1,8 +1,9 @@
-"""Tenants on the local stack: keys by their command, budgets, caps and rates under bursts, usage.
+"""Tenants on the local stack: keys over HTTP, budgets, caps and rates under bursts, usage.
 
 Functions remember keys and tenants for half a minute: limits are set before a key is used.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from easel.aws.key_book import KeyBook
+from easel.aws.key_book import DynamoKeyBook
 from easel.aws.ledger import DynamoUsage
-from easel.domain.tenancy import ApiKey, Limits, Scope
+from easel.domain.tenancy import ALL_SCOPES, Scope
+from easel.runtime import SystemClock
 from local.build import REPOSITORY
 from local.stack import LocalStack
 from tests.integration.easel_caller import Answer, EaselCaller, sandbox_tasks
@@ -40,12 +42,13 @@ class Team:
     """A tenant of its own with one key, and what is counted of it."""
 
     caller: EaselCaller
-    key: ApiKey
+    tenant: str
+    key_id: str
     usage: DynamoUsage
 
     def spent(self, owner: str | None = None) -> dict[str, Decimal]:
         """What the budgets of the key count now, or those of another owner."""
-        return dict(self.usage.spent(owner or f"key {self.key.id}", datetime.now(UTC).date()))
+        return dict(self.usage.spent(owner or f"key {self.key_id}", datetime.now(UTC).date()))
 
     def ask(self, body: dict[str, Any], **headers: str) -> Answer:
         return self.caller.call("POST", "/v1/generations", body, headers=headers)
@@ -61,20 +64,27 @@ class Team:
 
 
 @pytest.fixture(scope="module")
-def book(stack: LocalStack) -> KeyBook:
+def book(stack: LocalStack) -> DynamoKeyBook:
     """The stack's keys."""
-    return KeyBook(stack.aws.client("dynamodb"), stack.outputs["TableName"])
+    return DynamoKeyBook(stack.aws.client("dynamodb"), stack.outputs["TableName"], SystemClock())
+
+
+@pytest.fixture(scope="module")
+def administrator(caller: EaselCaller) -> EaselCaller:
+    """Who may administer: the stack's own key."""
+    return caller
 
 
 @pytest.fixture
-def team(stack: LocalStack, book: KeyBook) -> Callable[..., Team]:
+def team(stack: LocalStack, administrator: EaselCaller) -> Callable[..., Team]:
     """Makes teams; their key has these limits."""
 
     def make(tenant: str | None = None, **limits: Any) -> Team:
         name = tenant or f"team-{uuid.uuid4().hex[:8]}"
-        secret, key = book.create(name, limits=Limits.model_validate(limits))
+        made = administrator.call("POST", "/v1/keys", {"tenant": name, "limits": limits})
+        assert made.status == 201, made.body
         usage = DynamoUsage(stack.aws.client("dynamodb"), stack.outputs["TableName"])
-        return Team(EaselCaller(stack.url, secret), key, usage)
+        return Team(EaselCaller(stack.url, made.body["secret"]), name, made.body["id"], usage)
 
     return make
 
@@ -115,7 +125,7 @@ def test_burst_against_a_budget_for_ten_buys_ten_and_the_counters_are_the_receip
     assert Counter(answer.status for answer in answers) == {202: 10, 402: 90}
     for answer in answers:
         if answer.status == 402:
-            assert_refused(answer, 402, "usd_per_day", f"key {shop.key.id}", allowed)
+            assert_refused(answer, 402, "usd_per_day", f"key {shop.key_id}", allowed)
     generations = shop.settled()
     assert [one["status"] for one in generations] == ["succeeded"] * 10
     assert prompts_bought(stack, words) == 10
@@ -132,8 +142,8 @@ def test_burst_against_a_budget_for_ten_buys_ten_and_the_counters_are_the_receip
     )
     own = sum(Decimal(one["receipt"]["aws_estimate"]["amount"]) for one in generations)
     assert Decimal(usage["totals"]["aws_estimate"]["amount"]) == own
-    assert {(row["tenant"], row["route"]) for row in usage["data"]} == {(shop.key.tenant, SYNC["route"])}
-    assert_refused(shop.ask({**SYNC, "prompt": words}), 402, "usd_per_day", f"key {shop.key.id}", allowed)
+    assert {(row["tenant"], row["route"]) for row in usage["data"]} == {(shop.tenant, SYNC["route"])}
+    assert_refused(shop.ask({**SYNC, "prompt": words}), 402, "usd_per_day", f"key {shop.key_id}", allowed)
 
 
 def test_twenty_posts_with_one_key_take_one_place_reserve_once_and_buy_once(
@@ -162,7 +172,7 @@ def test_cap_on_what_is_at_work_holds_in_a_burst_and_frees_at_every_end(
     assert Counter(answer.status for answer in answers) == {202: 2, 429: 10}
     for answer in answers:
         if answer.status == 429:
-            assert_refused(answer, 429, "concurrency", f"key {shop.key.id}", "2")
+            assert_refused(answer, 429, "concurrency", f"key {shop.key_id}", "2")
     assert shop.spent()["concurrency"] == 2
     taken = [answer.body["id"] for answer in answers if answer.status == 202]
     assert shop.caller.call("POST", f"/v1/generations/{taken[0]}/cancel").status == 200
@@ -179,16 +189,18 @@ def test_cap_on_what_is_at_work_holds_in_a_burst_and_frees_at_every_end(
 
 
 def test_limits_of_the_whole_tenant_hold_for_all_of_its_keys(
-    book: KeyBook, team: Callable[..., Team]
+    administrator: EaselCaller, team: Callable[..., Team]
 ) -> None:
     name = f"team-{uuid.uuid4().hex[:8]}"
-    book.set_tenant(name, limits=Limits.model_validate({"usd_per_month": format(TASKS_USD, "f")}))
+    limits = {"usd_per_month": format(TASKS_USD, "f")}
+    assert administrator.call("PATCH", f"/v1/tenants/{name}", {"limits": limits}).status == 200
     one, two = team(name), team(name)
     made = one.ask({**TASKS, "prompt": "all keys"})
     assert made.status == 202
     refused = two.ask({**TASKS, "prompt": "all keys"})
     assert_refused(refused, 402, "usd_per_month", f"tenant {name}", "0.075")
     one.caller.ended(made.body["id"])
+    assert administrator.call("GET", f"/v1/tenants/{name}").body["used"]["usd_per_month"] == "0.075"
     assert one.spent(f"tenant {name}")["usd_per_month"] == TASKS_USD
     assert [row["tenant"] for row in two.caller.call("GET", "/v1/usage").body["data"]] == [name]
 
@@ -201,7 +213,7 @@ def test_rate_is_held_in_a_burst_and_told(team: Callable[..., Team]) -> None:
     assert Counter(answer.status for answer in answers) == {200: 3, 429: 5}
     for answer in answers:
         if answer.status == 429:
-            assert_refused(answer, 429, "requests_per_minute", f"key {shop.key.id}", "3")
+            assert_refused(answer, 429, "requests_per_minute", f"key {shop.key_id}", "3")
             assert int(answer.headers["retry-after"]) <= 60
         else:
             assert answer.headers["ratelimit-policy"] == '"requests";q=3;w=60'
@@ -209,43 +221,75 @@ def test_rate_is_held_in_a_burst_and_told(team: Callable[..., Team]) -> None:
     assert shop.caller.call("GET", "/v1/generations").body["data"] == []
 
 
-def command(stack: LocalStack, *words: str) -> list[str]:
-    """What `make keys ARGS="..."` prints."""
-    environment = {**os.environ, "EASEL_AWS_PORT": str(urlsplit(stack.aws.url).port)}
-    done = subprocess.run(
-        [sys.executable, "-m", "local.keys", *words],
-        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return done.stdout.splitlines()
-
-
-def test_keys_are_made_rotated_and_revoked_by_the_command(stack: LocalStack) -> None:
-    line, first = command(stack, "create", "--tenant", "shop", "--scopes", "read,usage", "--per-minute", "9")
-    key_id = line.split()[0]
-    second = command(stack, "rotate", key_id)[-1]
+def test_keys_are_made_rotated_changed_and_revoked_over_http(
+    stack: LocalStack, administrator: EaselCaller
+) -> None:
+    said = {"tenant": "shop", "name": "till", "scopes": ["read", "usage"], "limits": {"per_minute": 9}}
+    made = administrator.call("POST", "/v1/keys", said)
+    assert made.status == 201, made.body
+    path, first = f"/v1/keys/{made.body['id']}", made.body["secret"]
+    rotated = administrator.call("POST", f"{path}/rotate", {"overlap_hours": 1})
+    second = rotated.body["secret"]
     for secret in (first, second):
         caller = EaselCaller(stack.url, secret)
         assert caller.call("GET", "/v1/usage").status == 200
         assert caller.call("POST", "/v1/generations", {**TASKS, "prompt": "p"}).status == 403
-    third = command(stack, "rotate", key_id, "--overlap-hours", "0.01")[-1]
-    assert EaselCaller(stack.url, third).call("GET", "/v1/models").status == 200
-    (plain,) = command(stack, "create", "--plain", "--tenant", "shop")
-    listed = command(stack, "list", "--tenant", "shop")
-    assert len(listed) == 3
-    told = "\n".join(listed)
-    assert not [secret for secret in (first, second, third, plain) if secret in told]
-    (revoked,) = [one.split()[0] for one in listed if key_id not in one]
-    command(stack, "revoke", revoked)
-    assert EaselCaller(stack.url, plain).call("GET", "/v1/models").status == 401
+        assert caller.call("GET", "/v1/keys").status == 403
+    assert administrator.call("POST", f"{path}/rotate", {"overlap_hours": 1}).status == 409
+    third = administrator.call("POST", f"{path}/rotate", {"overlap_hours": 0}).body["secret"]
+    own = EaselCaller(stack.url, third).call("GET", "/v1/key").body
+    assert (own["prefix"], own["name"], own["used"]["per_minute"]) == (third[:12], "till", 0)
+    listed = administrator.call("GET", "/v1/keys?tenant=shop")
+    (key,) = listed.body["data"]
+    assert (key["id"], key["former"]) == (own["id"], None)
+    assert not [secret for secret in (first, second, third) if secret in json.dumps(listed.body)]
+    renamed = administrator.call("PATCH", path, {"name": "tills", "expires_in_days": 1})
+    assert (renamed.status, renamed.body["name"]) == (200, "tills")
+    assert administrator.call("DELETE", path).status == 200
+    assert administrator.call("GET", "/v1/keys?tenant=shop").body["data"] == []
+    assert administrator.call("DELETE", path).status == 404
 
 
-def test_key_never_has_a_third_secret_and_no_secret_after_its_end(stack: LocalStack, book: KeyBook) -> None:
+def test_secret_that_ended_works_no_more_and_the_one_before_the_last_does(
+    stack: LocalStack, administrator: EaselCaller, book: DynamoKeyBook
+) -> None:
     first, key = book.create("shop", scopes=frozenset({Scope.READ}))
-    second, _ = book.rotate(key.id, timedelta(hours=1))
-    third, _ = book.rotate(key.id, timedelta(hours=1))
+    second = administrator.call("POST", f"/v1/keys/{key.id}/rotate", {"overlap_hours": 0}).body["secret"]
+    third = administrator.call("POST", f"/v1/keys/{key.id}/rotate").body["secret"]
     fourth, _ = book.create("shop", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    fifth, revoked = book.create("shop")
+    administrator.call("DELETE", f"/v1/keys/{revoked.id}")
     statuses = [
         EaselCaller(stack.url, secret).call("GET", "/v1/models").status
-        for secret in (first, second, third, fourth)
+        for secret in (first, second, third, fourth, fifth)
     ]
-    assert statuses == [401, 200, 200, 401]
+    assert statuses == [401, 200, 200, 401, 401]
+
+
+def test_of_rotations_at_once_one_is_made(administrator: EaselCaller, book: DynamoKeyBook) -> None:
+    _, key = book.create("shop")
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(
+            threads.map(lambda _: administrator.call("POST", f"/v1/keys/{key.id}/rotate"), range(6))
+        )
+    assert Counter(answer.status for answer in answers) == {200: 1, 409: 5}
+
+
+def test_key_that_comes_with_the_stack_administers_and_cannot_end_itself(
+    stack: LocalStack, administrator: EaselCaller
+) -> None:
+    own = administrator.call("GET", "/v1/key").body
+    assert (own["tenant"], own["scopes"]) == ("default", sorted(ALL_SCOPES))
+    assert administrator.call("DELETE", f"/v1/keys/{own['id']}").status == 409
+    assert administrator.call("PATCH", f"/v1/keys/{own['id']}", {"name": "local"}).status == 200
+
+
+@pytest.mark.parametrize(("more", "status"), [([], 403), (["--admin"], 200)])
+def test_first_key_is_made_with_aws_rights(stack: LocalStack, more: list[str], status: int) -> None:
+    environment = {**os.environ, "EASEL_AWS_PORT": str(urlsplit(stack.aws.url).port)}
+    done = subprocess.run(
+        [sys.executable, "-m", "local.keys", "--tenant", "shop", *more],
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    (secret,) = done.stdout.splitlines()
+    assert EaselCaller(stack.url, secret).call("GET", "/v1/tenants/shop").status == status

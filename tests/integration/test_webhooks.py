@@ -9,8 +9,6 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook as Verifier
 
-from easel.aws.key_book import KeyBook
-from easel.domain.request import Webhook, WebhookEvent
 from local.stack import LocalStack
 from tests.fakes.http_server import Exchange, LocalServer
 from tests.integration.account_caller import until
@@ -127,10 +125,9 @@ def test_receiver_that_wants_no_more_is_told_once_and_again_by_a_call(
 def test_tenant_is_told_at_its_own_webhook_with_its_own_keys_and_sees_its_own_alone(
     stack: LocalStack, caller: EaselCaller, receiver: Receiver
 ) -> None:
-    book = KeyBook(stack.aws.client("dynamodb"), stack.outputs["TableName"])
-    webhook = Webhook(url=f"{receiver.url}/tenant", events=(WebhookEvent.CANCELED,))
-    book.set_tenant("hooked", webhook=webhook)
-    hooked = EaselCaller(stack.url, book.create("hooked")[0])
+    webhook = {"url": f"{receiver.url}/tenant", "events": ["generation.canceled"]}
+    assert caller.call("PATCH", "/v1/tenants/hooked", {"webhook": webhook}).status == 200
+    hooked = EaselCaller(stack.url, caller.call("POST", "/v1/keys", {"tenant": "hooked"}).body["secret"])
     made = hooked.create(ASKED)
     assert hooked.call("POST", f"/v1/generations/{made['id']}/cancel").status == 200
     (delivery,) = delivered(hooked, made["id"])

@@ -5,6 +5,7 @@ its own books. What the vendors say, where the process dies and who comes in bet
 """
 
 import os
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -260,6 +261,17 @@ class Promises(RuleBasedStateMachine):
             for currency in {*books, *certain, *possible}:
                 billed, least = books.get(currency, 0), certain.get(currency, 0)
                 assert least <= billed <= least + possible.get(currency, 0), generation
+
+    @invariant()
+    def facts_are_told_at_most_once(self) -> None:
+        told: Counter[tuple[Any, ...]] = Counter()
+        for fact in self.scene.facts:
+            one = (fact.about.get("generation_id"), fact.name, fact.about.get("attempt"))
+            told[one] += fact.name in ("accepted", "asked", "kept", "ended")
+            told[one[0], "Success"] += "Success" in fact.counts
+        for generation in self.scene.store.records.values():
+            assert told.pop((generation.id, "Success"), 0) <= len(generation.attempts)
+        assert max(told.values(), default=0) <= 1
 
     def each_end_has_one_delivery_under_way(self) -> None:
         deliveries = self.scene.deliveries.records.values()

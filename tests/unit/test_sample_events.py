@@ -38,7 +38,7 @@ DELIVERY_ID = "msg_01M7X9PZ8RQ3T5V7W9Y1ABCDEF"
 class OneKey:
     """The port `ApiKeys` with the key of the samples."""
 
-    def find(self, secret: str) -> ApiKey | None:
+    def find(self, secret: str, *, anew: bool = False) -> ApiKey | None:
         known = secret == "ezl_your-key"
         return ApiKey(id="key_1", tenant="default", prefix=secret[:12]) if known else None
 

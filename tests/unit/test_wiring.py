@@ -10,6 +10,7 @@ import pytest
 
 from easel import entrance, runtime
 from easel.aws import clients
+from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoQuotas, DynamoTenants
 from easel.aws.ledger import DynamoUsage
 from easel.aws.route_states import DynamoRouteStates
@@ -19,7 +20,11 @@ from easel.steps.create import Creator
 from easel.steps.settle import Settler
 from tests.template import RESOURCES, TEMPLATE
 
-FUNCTIONS = sorted(name for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function")
+FUNCTIONS = sorted(
+    name
+    for name, one in RESOURCES.items()
+    if one["Type"] == "AWS::Serverless::Function" and name != "ConsoleFunction"  # has nothing of the package
+)
 # Settings that are more than names.
 VALUES = {
     "EASEL_VENDOR_BASE_URLS": "{}", "EASEL_VENDOR_LIMITS": "catalogue", "EASEL_ROUTING_POLICY": "balanced",
@@ -87,6 +92,7 @@ NEEDS: dict[type, set[str]] = {
     Canceler: READ_AND_MOVE,
     DynamoQuotas: {"dynamodb:UpdateItem"},
     DynamoTenants: {"dynamodb:GetItem"},
+    DynamoKeyBook: {*READ_AND_MOVE, "dynamodb:Query", "dynamodb:DeleteItem"},
     DynamoUsage: {"dynamodb:Query"},
     DynamoRouteStates: {"dynamodb:BatchGetItem"},
 }

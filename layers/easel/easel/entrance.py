@@ -6,6 +6,7 @@ Apart from `runtime.py`, so that the steps' functions import no door.
 from functools import cache
 
 from easel.aws.clients import client
+from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoApiKeys, DynamoQuotas
 from easel.aws.ledger import DynamoUsage
 from easel.aws.undelivered import DynamoUndelivered
@@ -15,6 +16,7 @@ from easel.doors.assistant import Assistant
 from easel.doors.batches import BatchDoor
 from easel.doors.dashscope import DashScopeDoor
 from easel.doors.front import FrontDoor
+from easel.doors.keys import KeyDoor
 from easel.doors.mulerouter import MuleRouterDoor
 from easel.doors.native import NativeDoor
 from easel.doors.openai import OpenAiDoor
@@ -23,8 +25,10 @@ from easel.doors.webhooks import WebhookDoor
 from easel.runtime import (
     SystemClock,
     announcer,
+    batch_planner,
     batcher,
     creator,
+    fact_log,
     files,
     images,
     inbox,
@@ -41,7 +45,9 @@ from easel.steps.cancel import Canceler
 from easel.steps.gate import Gate
 from easel.steps.hold import Holder
 from easel.steps.intake import Manifests
+from easel.steps.key_desk import KeyDesk
 from easel.steps.read import Reader
+from easel.steps.standing import Standings
 from easel.steps.uploads import Uploader
 from easel.steps.usage import UsageReport
 
@@ -51,11 +57,21 @@ def usage() -> DynamoUsage:
     return DynamoUsage(client("dynamodb"), setting("EASEL_TABLE"))
 
 
+def quotas() -> DynamoQuotas:
+    """The counts of requests."""
+    return DynamoQuotas(client("dynamodb"), setting("EASEL_TABLE"))
+
+
+def key_book() -> DynamoKeyBook:
+    """The keys, and what is set for tenants."""
+    return DynamoKeyBook(client("dynamodb"), setting("EASEL_TABLE"), SystemClock())
+
+
 @cache  # so that all doors remember the same keys
 def gate() -> Gate:
     """Where every call comes in."""
     dynamodb, table = client("dynamodb"), setting("EASEL_TABLE")
-    return Gate(DynamoApiKeys(dynamodb, table), tenants(), DynamoQuotas(dynamodb, table), SystemClock())
+    return Gate(DynamoApiKeys(dynamodb, table), tenants(), quotas(), SystemClock())
 
 
 def holder() -> Holder:
@@ -69,7 +85,7 @@ def front_doors() -> tuple[FrontDoor, ...]:
     """The wire formats that are spoken beside the native one."""
     clock, made, held = SystemClock(), creator(), holder()
     reader = Reader(store(), clock)
-    canceler = Canceler(store(), reader, announcer(), clock)
+    canceler = Canceler(store(), reader, announcer(), clock, fact_log().tell)
     return (
         DashScopeDoor(made, reader, canceler, held, images(), gate(), "/dashscope", "dashscope-intl"),
         DashScopeDoor(made, reader, canceler, held, images(), gate(), "/dashscope-cn", "dashscope-cn"),
@@ -87,15 +103,18 @@ def native_door() -> NativeDoor:
     return NativeDoor(
         creator=creator(),
         reader=reader,
-        canceler=Canceler(store(), reader, announcer(), clock),
+        canceler=Canceler(store(), reader, announcer(), clock, fact_log().tell),
         images=images(),
         gate=gate(),
         vendor_keys=vendor_keys(),
         catalogue=CATALOGUE,
-        batches=BatchDoor(batcher(), Manifests(inbox(), setting("EASEL_DEFAULT_TENANT")), files(), clock),
+        batches=BatchDoor(
+            batcher(), Manifests(inbox(), setting("EASEL_DEFAULT_TENANT")), files(), clock, batch_planner()
+        ),
         uploader=Uploader(uploads(), clock),
         usage=UsageReport(usage(), CATALOGUE, clock),
         webhooks=WebhookDoor(reader, webhooks(), signing_keys()),
+        keys=KeyDoor(Standings(tenants(), usage(), quotas(), clock), KeyDesk(key_book(), CATALOGUE, clock)),
         clock=clock,
         logger=logger(),
         fronts=front_doors(),

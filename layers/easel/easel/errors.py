@@ -10,7 +10,6 @@
     │   ├── MethodNotAllowedError    405, says which methods there are
     │   ├── ConflictError            409
     │   ├── StillWorkingError        409, says when to come again
-    │   ├── PayloadTooLargeError     413
     │   ├── UnsupportedMediaError    415
     │   ├── InvalidRequestError      422, names the fields
     │   ├── IdempotencyMismatchError 422
@@ -124,7 +123,7 @@ class MethodNotAllowedError(RequestError):
 
 
 class ConflictError(RequestError):
-    """The generation's state does not allow this."""
+    """The state of what is asked about does not allow this."""
 
     status, code, title = 409, "conflict", "Conflict"
 
@@ -135,14 +134,8 @@ class StillWorkingError(RequestError):
     status, code, title = 409, "still_working", "Still working on it"
 
 
-class PayloadTooLargeError(RequestError):
-    """The request, or something in it, is larger than can be taken."""
-
-    status, code, title = 413, "payload_too_large", "Payload too large"
-
-
 class UnsupportedMediaError(RequestError):
-    """The body is not JSON."""
+    """The body is of a type that is not taken."""
 
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 

@@ -132,6 +132,14 @@ class ChunkTally:
     tally: Tally
 
 
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """One page of a list, newest first, each batch with what has become of its rows; `cursor` as a Page's."""
+
+    batches: tuple[tuple[Batch, Tally], ...]
+    cursor: str | None
+
+
 class BatchStore(Protocol):
     """Where batches are kept."""
 
@@ -143,6 +151,9 @@ class BatchStore(Protocol):
 
     def save(self, batch: Batch) -> None:
         """Write a moved record over the version before it. Raises VersionConflictError."""
+
+    def list(self, tenant: str, limit: int, cursor: str | None) -> BatchPage:
+        """A tenant's batches, newest first. Raises InvalidRequestError for a forged cursor."""
 
     def note_announced(self, batch: Batch) -> None:
         """This end of a batch was told; nothing is noted where it has been resumed meanwhile."""
@@ -284,7 +295,7 @@ class Uploads(Protocol):
 class Links(Protocol):
     """Hosts that callers name, as far as they are public."""
 
-    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> tuple[HttpResponse, bytes]:
+    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> HttpResponse:
         """The answer to one GET, a redirect too, and the first bytes of its body.
 
         Raises AddressRefusedError for a host that is not public, NotSentError or AnswerLostError.
@@ -326,8 +337,9 @@ class VendorKeys(Protocol):
 class ApiKeys(Protocol):
     """Who a caller is."""
 
-    def find(self, secret: str) -> ApiKey | None:
-        """What is known of the key with this secret; None for an unknown or expired one."""
+    def find(self, secret: str, *, anew: bool = False) -> ApiKey | None:
+        """What is known of the key with this secret; None for an unknown one. Half a minute old at most, and
+        `anew` as it is now."""
 
 
 class Tenants(Protocol):
@@ -342,6 +354,9 @@ class Quotas(Protocol):
 
     def count(self, owner: str, minute: datetime, allowed: int) -> int | None:
         """One more request in the minute that begins then: how many are left. None where none was."""
+
+    def made(self, owner: str, minute: datetime) -> int:
+        """How many requests were counted in that minute so far."""
 
 
 @dataclass(frozen=True, slots=True)

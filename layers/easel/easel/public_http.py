@@ -93,14 +93,13 @@ class PublicHttp:
         """
         return self._exchange("POST", url, headers, body, ANSWER_BYTES_MAX, timeout_seconds)
 
-    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> tuple[HttpResponse, bytes]:
-        """The answer to one GET and the first bytes of its body, as many as asked for or as there are.
+    def head_bytes(self, url: str, most_bytes: int, timeout_seconds: float) -> HttpResponse:
+        """The answer to one GET, with the first bytes of its body, as many as asked for or as there are.
 
         The status may be any, a redirect too: none is followed. Raises as `post` does.
         """
         headers = {"Accept-Encoding": "identity"}
-        answer = self._exchange("GET", url, headers, None, most_bytes, timeout_seconds)
-        return answer, answer.body
+        return self._exchange("GET", url, headers, None, most_bytes, timeout_seconds)
 
     def _exchange(
         self,

@@ -95,6 +95,28 @@ def considered(
     return [Choice(route, fit_route(request, route)) for route in ready]
 
 
+def allowed(catalogue: Catalogue, key: ApiKey | None) -> dict[str, Sequence[Route]]:
+    """The models and routes that an API key may use, configured or not."""
+    models, routes = (key.models, key.routes) if key else (None, None)
+    serving = {
+        model: [route for route in catalogue.serving(model) if routes is None or route.name in routes]
+        for model in catalogue.models
+        if models is None or model in models
+    }
+    return {model: found for model, found in serving.items() if found}
+
+
+def offered(
+    catalogue: Catalogue, configured: Collection[str], key: ApiKey | None
+) -> dict[str, Sequence[Route]]:
+    """Those of them that can be asked now: `configured` names the endpoints that have a vendor key."""
+    ready = {
+        model: [route for route in routes if route.endpoint.name in configured]
+        for model, routes in allowed(catalogue, key).items()
+    }
+    return {model: found for model, found in ready.items() if found}
+
+
 def ranked(routes: Sequence[Route], policy: Policy) -> Mapping[str, tuple[float, float]]:
     """What each route is sorted by, lower first.
 

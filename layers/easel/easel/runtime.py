@@ -5,6 +5,7 @@ call is up to sixty times dearer when that is left to a 256 MB handler). Elsewhe
 makes nothing: it is made on first use.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from easel.aws.events import EventBridgeBus, SqsDeadLetters
 from easel.aws.files import S3Files, S3Inbox
 from easel.aws.images import S3Images
 from easel.aws.keys import DynamoTenants
+from easel.aws.metrics import FactLog
 from easel.aws.route_states import DynamoRouteStates
 from easel.aws.secrets import SecretText, SecretVendorKeys
 from easel.aws.table import DynamoGenerations
@@ -30,6 +32,7 @@ from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
+from easel.domain.webhooks import refuse_plain_webhook
 from easel.public_http import PublicHttp
 from easel.routing import Choice, choose
 from easel.settings import (
@@ -44,6 +47,7 @@ from easel.settings import (
 )
 from easel.signatures import SigningKeys, keys_of
 from easel.steps.announce import Announcer
+from easel.steps.batch_plan import BatchPlanner
 from easel.steps.batches import Batcher
 from easel.steps.collect import Collector
 from easel.steps.create import Creator
@@ -52,6 +56,7 @@ from easel.steps.feed import Feeder
 from easel.steps.forecast import Forecast
 from easel.steps.inputs import InputImages
 from easel.steps.intake import Intake, Requests
+from easel.steps.judge import Choose
 from easel.steps.linked_images import LinkedImages
 from easel.steps.persist import Persister
 from easel.steps.poll import Poller
@@ -84,6 +89,12 @@ class SystemClock:
 def logger() -> Logger:
     """The structured logger. It is given ids, statuses and codes; never prompts, keys or links."""
     return Logger()
+
+
+@cache
+def fact_log() -> FactLog:
+    """Where facts are told."""
+    return FactLog(logging.getLogger(logger().name), setting("EASEL_METRICS_NAMESPACE"))
 
 
 @cache
@@ -122,7 +133,7 @@ def route_states() -> DynamoRouteStates:
 
 def route_desk() -> RouteDesk:
     """Turns at the routes, within the vendors' limits."""
-    return RouteDesk(route_states(), CATALOGUE, limits(), SystemClock())
+    return RouteDesk(route_states(), CATALOGUE, limits(), SystemClock(), fact_log().tell)
 
 
 @cache
@@ -173,8 +184,9 @@ def signing_keys() -> Callable[[str], SigningKeys]:
 def deliverer() -> Deliverer:
     """The Deliver step."""
     posts, clock = PublicHttp(allow_loopback=loopback_webhooks()), SystemClock()
+    tell = fact_log().tell
     return Deliverer(
-        store(), deliveries(), tenants(), images(), posts, signing_keys(), clock, webhook_schedule()
+        store(), deliveries(), tenants(), images(), posts, signing_keys(), clock, tell, webhook_schedule()
     )
 
 
@@ -215,8 +227,8 @@ def creator(inbox: S3Inbox | None = None) -> Creator:
     """Making generations."""
     inputs = input_images(inbox)
     return Creator(
-        store(), inputs, workflow(), vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(), policy(),
-        loopback_webhooks(),
+        store(), inputs, workflow(), vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(),
+        fact_log().tell, policy(), loopback_webhooks(),
     )  # fmt: skip
 
 
@@ -225,8 +237,8 @@ def requests_of_workflows() -> Requests:
     inputs = input_images(inbox())
     carried = NoWorkflow()
     made = Creator(
-        store(), inputs, carried, vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(), policy(),
-        loopback_webhooks(),
+        store(), inputs, carried, vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(),
+        fact_log().tell, policy(), loopback_webhooks(),
     )  # fmt: skip
     return Requests(made, setting("EASEL_DEFAULT_TENANT"))
 
@@ -243,15 +255,27 @@ def intake() -> Intake:
     return Intake(requests, batcher(), inbox(), bus(), letters)
 
 
+def choices() -> Choose:
+    """Choosing routes for rows of batches."""
+    keys, order, plain_webhooks = vendor_keys(), policy(), loopback_webhooks()
+
+    def chosen(caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
+        if not plain_webhooks:
+            refuse_plain_webhook(request)
+        return choose(request, CATALOGUE, keys.get(), order, key=caller.key)
+
+    return chosen
+
+
 def preparer() -> Preparer:
     """The Prepare step."""
     at_once = int(setting("EASEL_BATCH_CONCURRENCY"))
-    keys, order = vendor_keys(), policy()
+    return Preparer(batches(), files(), choices(), CATALOGUE, limits(), SystemClock(), at_once)
 
-    def chosen(caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
-        return choose(request, CATALOGUE, keys.get(), order, key=caller.key)
 
-    return Preparer(batches(), files(), chosen, CATALOGUE, limits(), SystemClock(), at_once)
+def batch_planner() -> BatchPlanner:
+    """Saying what a batch would come to."""
+    return BatchPlanner(choices(), files(), SystemClock())
 
 
 def reporter() -> Reporter:
@@ -282,7 +306,7 @@ def poller() -> Poller:
 def persister() -> Persister:
     """The Persist step."""
     extra = tuple(filter(None, os.environ.get("EASEL_EXTRA_RESULT_HOSTS", "").split(",")))
-    return Persister(store(), images(), transport(), CATALOGUE, SystemClock(), extra)
+    return Persister(store(), images(), transport(), CATALOGUE, SystemClock(), fact_log().tell, extra)
 
 
 def bus() -> EventBridgeBus:
@@ -292,14 +316,15 @@ def bus() -> EventBridgeBus:
 
 def settler() -> Settler:
     """The Settle step."""
-    return Settler(store(), images(), announcer(), SystemClock())
+    return Settler(store(), images(), announcer(), SystemClock(), fact_log().tell)
 
 
 def reconciler() -> Reconciler:
     """The Reconcile step."""
     batch_part = BatchReconciler(batches(), batch_workflow(), collector(), SystemClock())
-    delivery_part = DeliveryReconciler(deliveries(), deliver_workflow())
-    return Reconciler(store(), workflow(), settler(), batch_part, delivery_part, SystemClock())
+    tell = fact_log().tell
+    delivery_part = DeliveryReconciler(deliveries(), deliver_workflow(), tell)
+    return Reconciler(store(), workflow(), settler(), batch_part, delivery_part, SystemClock(), tell)
 
 
 @dataclass(slots=True)

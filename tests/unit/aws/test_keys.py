@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from easel.aws import keys
 from easel.aws.keys import DynamoApiKeys, put_api_key
-from easel.domain.tenancy import ApiKey
+from easel.domain.tenancy import ApiKey, visible
 from tests.template import RESOURCES
 
 KEY = "ek_PLANTED-secret-of-a-tenant"
@@ -21,7 +21,7 @@ def known_key() -> ApiKey:
     return ApiKey(
         id="key_1",
         tenant="acme",
-        prefix=KEY[: keys.VISIBLE_CHARACTERS],
+        prefix=visible(KEY),
         created_at=datetime(2026, 11, 20, tzinfo=UTC),
     )
 
@@ -71,7 +71,7 @@ def test_key_itself_is_nowhere_in_the_table(table: Any) -> None:
     put_api_key(table, "table", KEY, known_key())
     (item,) = table.scan(TableName="table")["Items"]
     assert KEY not in json.dumps(item)
-    assert item["prefix"] == {"S": KEY[: keys.VISIBLE_CHARACTERS]}
+    assert item["prefix"] == {"S": visible(KEY)}
     assert item["pk"]["S"].startswith("key#")
     assert len(item["pk"]["S"]) == len("key#") + 64
     assert item["created_at"]["S"].startswith("2026-11-20T")
@@ -103,6 +103,20 @@ def test_revoked_key_works_no_longer_than_the_memory_lasts(
     now[0] += keys.CACHE_SECONDS + 1
     assert known.find(KEY) is None
     assert keys.CACHE_SECONDS <= 60
+
+
+def test_key_is_read_anew_where_that_is_asked_for_and_remembered_then(table: Any) -> None:
+    put_api_key(table, "table", KEY, known_key())
+    known = DynamoApiKeys(table, "table")
+    assert known.find(KEY) == known_key()
+    changed = known_key().model_copy(update={"name": "n"})
+    put_api_key(table, "table", KEY, changed)
+    assert known.find(KEY) == known_key()
+    assert known.find(KEY, anew=True) == changed
+    assert known.find(KEY) == changed
+    table.delete_item(TableName="table", Key=keys.key_row(KEY))
+    assert known.find(KEY, anew=True) is None
+    assert known.find(KEY) is None
 
 
 def test_new_key_works_at_once_although_it_was_asked_about_before(table: Any) -> None:

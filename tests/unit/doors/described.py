@@ -7,7 +7,8 @@ from typing import Any
 import jsonschema_rs
 
 from easel.catalogue import CATALOGUE
-from easel.openapi.calls import CALLS, PATHS, Call
+from easel.openapi.call import Call
+from easel.openapi.calls import CALLS, PATHS
 from easel.openapi.description import PROBLEM_TYPE, description
 
 DESCRIPTION = description(CATALOGUE)

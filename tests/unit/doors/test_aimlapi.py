@@ -13,7 +13,7 @@ from easel.domain.failure import FailureClass
 from easel.domain.generation import Generation
 from easel.domain.sizes import Geometry, Size
 from easel.domain.tenancy import Limits, Scope, Tenant
-from easel.doors import aimlapi
+from easel.doors import answers
 from easel.errors import AnswerLostError, NotSentError
 from easel.routing import Policy
 from easel.vendors.aimlapi import AimlApi
@@ -137,7 +137,7 @@ def test_sync_mode_puts_the_picture_itself_into_the_answer() -> None:
 
 
 def test_picture_too_large_for_an_answer_is_refused_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aimlapi, "INLINE_BYTES_MAX", 100)
+    monkeypatch.setattr(answers, "INLINE_BYTES_MAX", 100)
     api = delivering()
     assert_refused(call(api, sync_mode=True), 400, "sync_mode", "100", last_id(api))
     assert api.call("GET", f"/v1/generations/{last_id(api)}").body["status"] == "succeeded"

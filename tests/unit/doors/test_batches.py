@@ -148,7 +148,7 @@ def test_manifest_that_is_not_there_is_404_and_named_and_nothing_is_made(name: s
 def test_unknown_field_is_told_with_the_fields_there_are() -> None:
     (error,) = create(Api(), row=[]).body["errors"]
     assert set(error["allowed"]) == {
-        "rows", "manifest", "max_concurrency", "tolerated_failures", "max_cost_usd",
+        "rows", "manifest", "max_concurrency", "tolerated_failures", "max_cost_usd", "dry_run",
     }  # fmt: skip
 
 
@@ -175,11 +175,6 @@ def test_row_that_is_nested_deeply_is_taken_and_refused_among_the_rows(depth: in
     raw = '{"rows": [{"prompt": ' + "[" * depth + "]" * depth + "}]}"
     assert api.call("POST", PATH, raw=raw).status == 202
     assert run(api.scene, only(api))["rows"]["refused"] == 1
-
-
-def test_body_of_another_type_is_415() -> None:
-    answer = Api().call("POST", PATH, raw="{}", content_type="text/csv")
-    assert_problem(answer, 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("path", ["", "/bat_x", "/bat_x/cancel", "/bat_x/resume"])

@@ -8,7 +8,7 @@ import pytest
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Generation, Status
 from easel.domain.tenancy import Limits, Scope, Tenant
-from easel.doors import openai
+from easel.doors import answers
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene, said
 from tests.unit.doors.calls import KEY, Answer, Api
@@ -90,7 +90,7 @@ def test_picture_is_given_as_base64_where_that_is_asked() -> None:
 def test_base64_of_more_than_an_answer_takes_is_refused_with_where_the_picture_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(openai, "INLINE_BYTES_MAX", len(picture()) - 1)
+    monkeypatch.setattr(answers, "INLINE_BYTES_MAX", len(picture()) - 1)
     api = delivering()
     error = assert_refused(ask(api, response_format="b64_json"), 400, "invalid_value", "response_format")
     assert str(len(picture())) in error["message"]

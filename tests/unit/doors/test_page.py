@@ -79,6 +79,7 @@ def test_page_tells_every_call_with_its_parameters_answers_and_examples(reader: 
         assert route in text
     assert "possibly_billed" in text
     assert '"prompt": "an owl reading by candlelight"' in text
+    assert "-H 'Content-Type: text/csv' \\\n  --data-binary 'custom_id,model,prompt\n" in text
 
 
 def test_page_loads_nothing_and_runs_nothing_but_its_own_script() -> None:

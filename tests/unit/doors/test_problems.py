@@ -19,7 +19,6 @@ from easel.errors import (
     MalformedRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    PayloadTooLargeError,
     RequestError,
     StillWorkingError,
     UnauthorizedError,
@@ -35,7 +34,6 @@ STATUSES = {
     MethodNotAllowedError: (405, "method_not_allowed"),
     ConflictError: (409, "conflict"),
     StillWorkingError: (409, "still_working"),
-    PayloadTooLargeError: (413, "payload_too_large"),
     UnsupportedMediaError: (415, "unsupported_media_type"),
     InvalidRequestError: (422, "invalid_request"),
     IdempotencyMismatchError: (422, "idempotency_mismatch"),
@@ -67,7 +65,7 @@ def assert_problem(api: Api, answer: Answer, status: int, code: str) -> None:
 def test_every_refusal_has_its_status_and_stable_code(kind: type[RequestError]) -> None:
     api = Api()
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise kind("what went wrong")
 
     api.keys.find = refuse  # type: ignore[assignment, method-assign]

@@ -1,5 +1,6 @@
 """Scopes: every call of the native API needs its own, and no other opens it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,28 +23,40 @@ NEEDED: Mapping[Call, Scope] = {
     ("GET", "/v1/webhook-secret"): Scope.WEBHOOK,
     ("POST", "/v1/uploads"): Scope.GENERATE,
     ("POST", "/v1/batches"): Scope.BATCH,
+    ("GET", "/v1/batches"): Scope.BATCH,
     ("GET", "/v1/batches/{}"): Scope.BATCH,
     ("POST", "/v1/batches/{}/cancel"): Scope.BATCH,
     ("POST", "/v1/batches/{}/resume"): Scope.BATCH,
     ("GET", "/v1/models"): Scope.READ,
     ("GET", "/v1/models/{}"): Scope.READ,
     ("GET", "/v1/usage"): Scope.USAGE,
+    ("POST", "/v1/keys"): Scope.ADMIN,
+    ("GET", "/v1/keys"): Scope.ADMIN,
+    ("PATCH", "/v1/keys/{}"): Scope.ADMIN,
+    ("POST", "/v1/keys/{}/rotate"): Scope.ADMIN,
+    ("DELETE", "/v1/keys/{}"): Scope.ADMIN,
+    ("GET", "/v1/tenants/{}"): Scope.ADMIN,
+    ("PATCH", "/v1/tenants/{}"): Scope.ADMIN,
 }
+ANY_KEY: set[Call] = {("GET", "/v1/key")}
 OPEN: set[Call] = {("GET", "/healthz"), ("GET", "/openapi.json"), ("GET", "/docs")}
 BODIES: Mapping[Call, Any] = {
     ("POST", "/v1/generations"): {"model": "qwen-image-max", "prompt": "p"},
     ("POST", "/v1/uploads"): {"content_type": "image/png", "bytes": 1000},
     ("POST", "/v1/batches"): {"rows": rows(1)},
+    ("POST", "/v1/keys"): {"tenant": "acme"},
+    ("PATCH", "/v1/keys/{}"): {"name": "shop"},
+    ("PATCH", "/v1/tenants/{}"): {"limits": {"concurrency": 3}},
 }
 BY_NAME = pytest.mark.parametrize("call", NEEDED, ids=" ".join)
 
 
 def made(api: Api, call: Call) -> Answer:
-    """The call on a generation, a batch or a model that there is."""
+    """The call on a generation, a batch, a key, a tenant or a model that there is."""
     kinds = {"generations": "gen", "batches": "bat"}
     kind = call[1].split("/")[2]
     api.keys.known, known = {}, api.keys.known
-    name = "qwen-image-max"
+    name = api.scene.key_book.create("acme")[1].id if kind == "keys" else "qwen-image-max"
     if "{}" in call[1] and kind in kinds:
         create = ("POST", f"/v1/{kind}")
         name = api.call(*create, body=BODIES[create]).body["id"]
@@ -52,12 +65,12 @@ def made(api: Api, call: Call) -> Answer:
 
 
 def test_every_call_of_the_router_stands_here() -> None:
-    assert native_calls() == set(NEEDED) | OPEN
+    assert native_calls() == set(NEEDED) | ANY_KEY | OPEN
 
 
 def test_description_tells_the_scope_that_is_asked_for() -> None:
     for call in CALLS:
-        method_and_path = (call.method, call.path.replace("{id}", "{}").replace("{model}", "{}"))
+        method_and_path = (call.method, re.sub(r"{[^}]+}", "{}", call.path))
         assert call.scope == NEEDED.get(method_and_path), method_and_path
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from easel.domain.ids import batch_id_of, new_generation_id
-from easel.domain.tenancy import Limits, Tenant
+from easel.domain.tenancy import Limits, Scope, Tenant
 from tests.fakes.batch_run import jsonl, prepare, row, rows, run
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.doors.calls import OTHER_KEY, Answer, Api
 from tests.unit.doors.native_routes import Call, native_calls
-from tests.unit.doors.test_scopes import OPEN
+from tests.unit.doors.test_scopes import NEEDED, OPEN
 from tests.unit.steps.vendor_words import LINK, mule_completed
 
 ASK = {"model": "qwen-image-max", "prompt": "PLANTED-PROMPT", "route": "mulerouter/qwen-image-max"}
@@ -123,6 +123,13 @@ def list_has_nothing_of_ours(estate: Estate) -> None:
     assert len(estate.mine("GET", "/v1/generations").body["data"]) == 2
 
 
+def list_has_no_batch_of_ours(estate: Estate) -> None:
+    cursor = estate.mine("GET", "/v1/batches", query={"limit": "1"}).body["next_cursor"]
+    for query in ({}, {"cursor": cursor}, {"cursor": cursor.replace("2", "9", 1)}):
+        assert estate.theirs("GET", "/v1/batches", query=query).body == {"data": [], "next_cursor": None}
+    assert len(estate.mine("GET", "/v1/batches").body["data"]) == 2
+
+
 def upload_lies_in_ones_own_folder(estate: Estate) -> None:
     offered = estate.theirs("POST", "/v1/uploads", body={"content_type": "image/png", "bytes": 10})
     assert offered.body["fields"]["key"] == f"uploads/other/{offered.body['id']}"
@@ -156,6 +163,13 @@ def usage_is_ones_own(estate: Estate) -> None:
     assert Decimal(mine["totals"]["usd"]["billed"]["amount"]) == Decimal("0.075")
 
 
+def key_is_ones_own(estate: Estate) -> None:
+    estate.scene.tenants.set[TENANT] = Tenant(id=TENANT, limits=Limits(concurrency=7))
+    theirs = estate.theirs("GET", "/v1/key").body
+    assert (theirs["tenant"], theirs["tenant_limits"]["concurrency"]) == ("other", None)
+    assert estate.mine("GET", "/v1/key").body["tenant_limits"]["concurrency"] == 7
+
+
 def secrets_are_ones_own(estate: Estate) -> None:
     mine, theirs = (call("GET", "/v1/webhook-secret").body for call in (estate.mine, estate.theirs))
     assert not set(mine.values()) & set(theirs.values())
@@ -171,17 +185,21 @@ CASES: Mapping[Call, Callable[[Estate], None]] = {
     ("POST", "/v1/generations/{}/deliveries"): hidden_generation("POST", "{}/deliveries", "ended"),
     ("POST", "/v1/uploads"): upload_lies_in_ones_own_folder,
     ("POST", "/v1/batches"): same_key_makes_another_batch,
+    ("GET", "/v1/batches"): list_has_no_batch_of_ours,
     ("GET", "/v1/batches/{}"): hidden_batch("GET", "{}"),
     ("POST", "/v1/batches/{}/cancel"): hidden_batch("POST", "{}/cancel"),
     ("POST", "/v1/batches/{}/resume"): hidden_batch("POST", "{}/resume", "stopped"),
     ("GET", "/v1/usage"): usage_is_ones_own,
     ("GET", "/v1/webhook-secret"): secrets_are_ones_own,
+    ("GET", "/v1/key"): key_is_ones_own,
 }
 EVERYBODYS: set[Call] = {("GET", "/v1/models"), ("GET", "/v1/models/{}")}
+# The scope `admin` is for all tenants; no other key may call these.
+ADMINISTRATORS = {call for call, scope in NEEDED.items() if scope is Scope.ADMIN}
 
 
 def test_every_call_that_is_not_everybodys_has_a_case() -> None:
-    assert set(CASES) == native_calls() - OPEN - EVERYBODYS
+    assert set(CASES) == native_calls() - OPEN - EVERYBODYS - ADMINISTRATORS
 
 
 @pytest.mark.parametrize("call", CASES, ids=" ".join)

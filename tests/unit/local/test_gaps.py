@@ -81,3 +81,12 @@ def test_only_the_statement_that_demands_tls_is_dropped() -> None:
 def test_replaced_layer_versions_are_not_retained() -> None:
     layer = {"Type": "AWS::Lambda::LayerVersion", "DeletionPolicy": "Retain", "Properties": {}}
     assert corrected({"Layer": layer})["Resources"]["Layer"]["DeletionPolicy"] == "Delete"
+
+
+def test_saved_queries_and_alarms_on_metric_math_are_left_out_and_plain_alarms_stay() -> None:
+    resources = {
+        "Query": {"Type": "AWS::Logs::QueryDefinition", "Properties": {}},
+        "Math": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id": "a"}]}},
+        "Plain": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "QueueAge"}},
+    }
+    assert set(corrected(resources)["Resources"]) == {"Plain"}

@@ -19,6 +19,7 @@ from easel.errors import (
     NotFoundError,
     VersionConflictError,
 )
+from easel.steps.batches import file_of
 from tests.fakes.batch_run import (
     NO_BOUNDS,
     dropped,
@@ -38,7 +39,7 @@ FAILED = {"code": "manifest_changed", "message": "m"}
 
 
 def from_rows(scene: Scene, *, key: str | None = "k", tenant: str = TENANT, **bounds: Any) -> Batch:
-    return scene.batcher.from_rows(Caller(tenant=tenant), rows(2), Bounds(**bounds), key)
+    return scene.batcher.from_file(Caller(tenant=tenant), file_of(rows(2)), Bounds(**bounds), key)
 
 
 # ── Made ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -58,7 +59,7 @@ def test_made_batch_is_stored_and_started_under_its_own_id() -> None:
 def test_rows_are_written_down_as_they_came() -> None:
     scene = Scene()
     given: list[dict[str, Any]] = [{"prompt": "\u4e2d\n", "nonsense": [1, None]}, {}, {"custom_id": 7}]
-    made = scene.batcher.from_rows(Caller(tenant=TENANT), given, NO_BOUNDS)
+    made = scene.batcher.from_file(Caller(tenant=TENANT), file_of(given), NO_BOUNDS)
     data = scene.files.read(made.source.key)
     assert data is not None
     assert [json.loads(line) for line in data.decode().splitlines()] == given
@@ -85,7 +86,7 @@ def test_same_key_with_other_rows_is_refused_and_the_first_rows_stay() -> None:
     scene = Scene()
     made = from_rows(scene)
     with pytest.raises(IdempotencyMismatchError):
-        scene.batcher.from_rows(Caller(tenant=TENANT), rows(3), NO_BOUNDS, "k")
+        scene.batcher.from_file(Caller(tenant=TENANT), file_of(rows(3)), NO_BOUNDS, "k")
     assert now(scene, made) == made
     assert run(scene, made)["rows"]["succeeded"] == 2
 
@@ -97,16 +98,15 @@ def test_rows_without_a_key_are_a_new_batch_each_time() -> None:
     assert from_rows(scene, key=None).id != first.id
 
 
-def test_row_that_is_too_long_is_refused_by_its_number_and_nothing_is_written() -> None:
+def test_row_that_is_too_long_is_refused_by_its_number() -> None:
     scene = Scene()
     frame = len(json.dumps({"prompt": ""})) + 1
     fits = {"prompt": "x" * (ROW_BYTES_MAX - frame)}
     with pytest.raises(InvalidRequestError) as caught:
-        scene.batcher.from_rows(Caller(tenant=TENANT), [fits, {"prompt": fits["prompt"] + "x"}], NO_BOUNDS)
+        file_of([fits, {"prompt": fits["prompt"] + "x"}])
     (problem,) = caught.value.problems
     assert (problem.field, problem.limit) == ("rows.1", ROW_BYTES_MAX - 1)
-    assert scene.buckets == {}
-    made = scene.batcher.from_rows(Caller(tenant=TENANT), [fits], NO_BOUNDS)
+    made = scene.batcher.from_file(Caller(tenant=TENANT), file_of([fits]), NO_BOUNDS)
     prepare(scene, made)
     (error,) = errors_after(scene, made)
     assert error["field"] == "model", "it was read, and is wrong for another reason"
@@ -119,9 +119,8 @@ def errors_after(scene: Scene, made: Batch) -> list[dict[str, Any]]:
 
 def test_row_with_half_a_character_is_refused_and_not_drawn_with_another() -> None:
     scene = Scene()
-    made = scene.batcher.from_rows(
-        Caller(tenant=TENANT), [{"model": "qwen-image-max", "prompt": "a \ud800 cat"}], NO_BOUNDS
-    )
+    given = file_of([{"model": "qwen-image-max", "prompt": "a \ud800 cat"}])
+    made = scene.batcher.from_file(Caller(tenant=TENANT), given, NO_BOUNDS)
     (error,) = errors_after(scene, made)
     assert error["field"] == "row"
     assert scene.store.records == {}

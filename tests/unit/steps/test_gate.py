@@ -17,8 +17,10 @@ class Keys:
 
     def __init__(self, keys: Mapping[str, ApiKey]) -> None:
         self.keys = keys
+        self.anew: list[bool] = []
 
-    def find(self, secret: str) -> ApiKey | None:
+    def find(self, secret: str, *, anew: bool = False) -> ApiKey | None:
+        self.anew.append(anew)
         return self.keys.get(secret)
 
 
@@ -33,7 +35,8 @@ class Place:
             "two": ApiKey(id="key_2", tenant="t", prefix="two", **of_key),
             "three": ApiKey(id="key_3", tenant="other", prefix="three", **of_key),
         }
-        self.gate = Gate(Keys(keys), self.tenants, self.quotas, self.clock)
+        self.keys = Keys(keys)
+        self.gate = Gate(self.keys, self.tenants, self.quotas, self.clock)
 
     def ask(self, secret: str = "one") -> Quota | None:
         return self.gate.asking(f"Bearer {secret}").quota
@@ -55,6 +58,13 @@ def test_caller_is_the_keys_tenant_with_all_that_is_known_of_the_key() -> None:
     assert caller.key is not None
     assert caller.key.id == "key_2"
     assert caller.quota is None
+
+
+def test_administrators_key_is_looked_up_anew_and_others_need_not_be() -> None:
+    place = Place(scopes=ALL_SCOPES)
+    for scope in (Scope.ADMIN, Scope.READ):
+        place.gate.caller("Bearer one", scope)
+    assert place.keys.anew == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 pk "bat#ID"  sk "bat"            the record, moved by conditional puts of its version
              sk "tally"          numbers that many processes add to at once
              sk "chunk#000001"   what the tally has of this chunk's rows already
+
+The record is listed as "batches#TENANT" by the time of its making: a batch's id is a hash and tells none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,8 +16,9 @@ from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.domain.batch import Batch, Tally
-from easel.errors import AlreadyExistsError, VersionConflictError
-from easel.ports import ChunkTally, Hold
+from easel.domain.ids import BATCH_PLACE, batch_place
+from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
+from easel.ports import BatchPage, ChunkTally, Hold
 
 MAPS = ("cost", "possibly_billed")  # kept flat, as cost_USD: an ADD cannot make the map around a number
 
@@ -50,6 +53,26 @@ class DynamoBatches:
             if error_code(error) == "ConditionalCheckFailedException":
                 raise VersionConflictError(f"{batch.id} was moved by somebody else") from error
             raise
+
+    def list(self, tenant: str, limit: int, cursor: str | None) -> BatchPage:
+        """One query, of one record more than the page holds, and one read of the page's tallies."""
+        start = {"ExclusiveStartKey": _start_key(tenant, cursor)} if cursor is not None else {}
+        page = self._client.query(
+            TableName=self._table,
+            IndexName="by_tenant",
+            KeyConditionExpression="list_pk = :list",
+            ExpressionAttributeValues={":list": {"S": _list_of(tenant)}},
+            ScanIndexForward=False,
+            Limit=limit + 1,
+            **start,
+        )
+        found = [Batch.model_validate(plain_values(item)) for item in page["Items"][:limit]]
+        tallies = self._tallies([batch.id for batch in found])
+        more = len(page["Items"]) > limit or "LastEvaluatedKey" in page  # a query has 1 MB at most
+        return BatchPage(
+            tuple((batch, tallies.get(batch.id, Tally())) for batch in found),
+            _place(found[-1]) if found and more else None,
+        )
 
     def note_announced(self, batch: Batch) -> None:
         """Out of the index of what is open. A batch that was resumed has another end, still to be told."""
@@ -112,6 +135,7 @@ class DynamoBatches:
 
     def _put(self, batch: Batch, condition: str, values: Mapping[str, Any]) -> None:
         record = record_values(batch) | {"version": batch.version, "status": batch.status.value}
+        record |= {"list_pk": _list_of(batch.tenant), "list_sk": _place(batch)}
         record["expires_at"] = int(epoch(batch.created_at + self._retention))
         if not batch.announced:
             record |= {"open_pk": "open", "open_sk": batch.updated_at.isoformat()}
@@ -125,9 +149,19 @@ class DynamoBatches:
         return item
 
     def _numbers(self, batch_id: str, part: str) -> dict[str, Decimal]:
-        """An item's numbers, exact: there is money among them."""
-        item = self._item(batch_id, part)
-        return {name: Decimal(value["N"]) for name, value in item.items() if "N" in value}
+        return _numbers(self._item(batch_id, part))
+
+    def _tallies(self, batch_ids: Sequence[str]) -> dict[str, Tally]:
+        """The tallies of those of a page's batches that have one, by batch: a hundred keys at most."""
+        found: dict[str, Tally] = {}
+        keys = [_key(one, "tally") for one in batch_ids]
+        while keys:
+            request = {self._table: {"Keys": keys, "ConsistentRead": True}}
+            answer = self._client.batch_get_item(RequestItems=request)
+            for item in answer["Responses"].get(self._table, []):
+                found[item["pk"]["S"].partition("#")[2]] = _tally(_numbers(item))
+            keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        return found
 
 
 def take_hold(table: str, hold: Hold) -> dict[str, Any]:
@@ -145,6 +179,28 @@ def take_hold(table: str, hold: Hold) -> dict[str, Any]:
             ":room": {"N": format(room, "f")},
         },
     }
+
+
+def _list_of(tenant: str) -> str:
+    return f"batches#{tenant}"
+
+
+def _place(batch: Batch) -> str:
+    return batch_place(batch.created_at, batch.id)
+
+
+def _start_key(tenant: str, cursor: str) -> dict[str, Any]:
+    """What a cursor stands for. It never leaves its caller's tenant, whatever batch it names."""
+    place = BATCH_PLACE.fullmatch(cursor)
+    if place is None:
+        problem = FieldProblem("cursor", "is not a cursor that this list gave")
+        raise InvalidRequestError("The cursor is not valid.", [problem])
+    return _key(place[1], "bat") | {"list_pk": {"S": _list_of(tenant)}, "list_sk": {"S": cursor}}
+
+
+def _numbers(item: Mapping[str, Any]) -> dict[str, Decimal]:
+    """An item's numbers, exact: there is money among them."""
+    return {name: Decimal(value["N"]) for name, value in item.items() if "N" in value}
 
 
 def _key(batch_id: str, part: str) -> dict[str, Any]:

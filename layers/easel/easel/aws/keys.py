@@ -1,13 +1,13 @@
 """API keys and what was set for tenants, in DynamoDB. Secrets are kept as hashes.
 
 pk "key#HASH"    sk "key"     an API key's secret, with all that is known of the key; listed as "keys"
-pk "tenant#NAME" sk "tenant"  what was set for a tenant
+pk "secrets#ID"  sk "key"     which secrets a key has: their hashes, the newest last; version
+pk "tenant#NAME" sk "tenant"  what was set for a tenant; version
 pk "rate#OWNER"  sk a minute  how many requests an owner of a limit made in it
 """
 
 import hashlib
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,6 @@ from easel.domain.tenancy import ApiKey, Tenant
 
 CACHE_SECONDS = 30.0  # how long a revoked key may still work, and a changed limit is not seen
 CACHED_MAX = 1000
-VISIBLE_CHARACTERS = 12
 COUNT_SECONDS = 300  # that a minute's count is kept
 
 
@@ -27,20 +26,21 @@ def key_row(secret: str) -> dict[str, Any]:
     return {"pk": {"S": "key#" + hashlib.sha256(secret.encode()).hexdigest()}, "sk": {"S": "key"}}
 
 
-def put_api_key(client: Any, table: str, secret: str, key: ApiKey) -> None:
-    """Record a secret of a key; recording it again writes what is known of the key anew."""
-    put_key(client, table, key_row(secret), key)
-
-
-def put_key(client: Any, table: str, row: dict[str, Any], key: ApiKey) -> None:
-    """Write what is known of a key under the primary key of one of its secrets."""
+def key_item(row: dict[str, Any], key: ApiKey) -> dict[str, Any]:
+    """What is known of a key, under the primary key of one of its secrets."""
     lists = {"list_pk": "keys", "list_sk": f"{key.tenant}#{key.id}#{key.prefix}"}
-    client.put_item(TableName=table, Item=row | attributes(record_values(key) | lists))
+    return row | attributes(record_values(key) | lists)
 
 
-def put_tenant(client: Any, table: str, tenant: Tenant) -> None:
-    """Record what is set for a tenant."""
-    client.put_item(TableName=table, Item=tenant_row(tenant.id) | attributes(record_values(tenant)))
+def secrets_row(key_id: str) -> dict[str, Any]:
+    """The primary key of the item that says which secrets a key has."""
+    return {"pk": {"S": f"secrets#{key_id}"}, "sk": {"S": "key"}}
+
+
+def put_api_key(client: Any, table: str, secret: str, key: ApiKey) -> None:
+    """Record a secret that comes from elsewhere; recording it again writes what is known of the key anew."""
+    client.put_item(TableName=table, Item=key_item(key_row(secret), key))
+    client.delete_item(TableName=table, Key=secrets_row(key.id))  # the index says which there are
 
 
 class DynamoApiKeys:
@@ -51,14 +51,14 @@ class DynamoApiKeys:
         self._table = table
         self._cache: dict[str, tuple[float, ApiKey]] = {}
 
-    def find(self, secret: str) -> ApiKey | None:
+    def find(self, secret: str, *, anew: bool = False) -> ApiKey | None:
         """The key; unknown ones are not remembered, so that a new key works at once."""
         row = key_row(secret)
         digest = row["pk"]["S"]
         known = self._cache.get(digest)
-        if known is not None and known[0] > time.monotonic():
+        if known is not None and known[0] > time.monotonic() and not anew:
             return known[1]
-        item = self._client.get_item(TableName=self._table, Key=row).get("Item")
+        item = self._client.get_item(TableName=self._table, Key=row, ConsistentRead=anew).get("Item")
         if item is None:
             self._cache.pop(digest, None)
             return None
@@ -102,7 +102,7 @@ class DynamoQuotas:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": f"rate#{owner}"}, "sk": {"S": minute.isoformat()}},
+                Key=rate_row(owner, minute),
                 UpdateExpression="ADD requests :one SET expires_at = :expiry",
                 ConditionExpression="attribute_not_exists(requests) OR requests < :allowed",
                 ExpressionAttributeValues={
@@ -118,19 +118,15 @@ class DynamoQuotas:
             raise
         return allowed - int(answer["Attributes"]["requests"]["N"])
 
+    def made(self, owner: str, minute: datetime) -> int:
+        """One key read."""
+        item = self._client.get_item(TableName=self._table, Key=rate_row(owner, minute)).get("Item", {})
+        return int(item["requests"]["N"]) if item else 0
 
-def all_keys(client: Any, table: str, tenant: str | None = None) -> Iterator[tuple[dict[str, Any], ApiKey]]:
-    """Every recorded secret's primary key, and what is known of its key; of one tenant, or of all."""
-    values = {":list": {"S": "keys"}} | ({":tenant": {"S": f"{tenant}#"}} if tenant else {})
-    pages = client.get_paginator("query").paginate(
-        TableName=table,
-        IndexName="by_tenant",
-        KeyConditionExpression="list_pk = :list" + (" AND begins_with(list_sk, :tenant)" if tenant else ""),
-        ExpressionAttributeValues=values,
-    )
-    for page in pages:
-        for item in page["Items"]:
-            yield {"pk": item["pk"], "sk": item["sk"]}, ApiKey.model_validate(plain_values(item))
+
+def rate_row(owner: str, minute: datetime) -> dict[str, Any]:
+    """The primary key of a minute's count."""
+    return {"pk": {"S": f"rate#{owner}"}, "sk": {"S": minute.isoformat()}}
 
 
 def tenant_row(tenant: str) -> dict[str, Any]:

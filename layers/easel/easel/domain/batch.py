@@ -135,9 +135,10 @@ class Batch(Record):
     stop_reason: GenerationError | None = None
     error: GenerationError | None = None
 
-    def caller_of(self, tenant: str) -> Caller:
-        """Who asks for a row of this tenant; rows of a trusted batch may name others than the batch's own."""
-        return Caller(tenant=tenant, key=self.key if tenant == self.tenant else None)
+    @property
+    def caller(self) -> Caller:
+        """Who asks for its rows: whoever made it, by the key as it was then."""
+        return Caller(tenant=self.tenant, key=self.key)
 
     @property
     def over(self) -> bool:

@@ -3,13 +3,14 @@
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from easel.domain.batch import Bounds
 from easel.domain.forms import MANIFEST, has_form, told
 from easel.domain.request import WHOLE, RequestModel
 
 COUNT_MAX = 999_999_999
+ROWS_MAX = 200_000  # in 6 MB more would be too short to be requests, and take more memory than there is
 USD = r"[0-9]{1,9}(\.[0-9]{1,6})?"
 USD_STEP = Decimal("0.000001")
 
@@ -28,6 +29,12 @@ def _known_manifest_form(text: str) -> str:
     if not has_form(text, MANIFEST):
         raise ValueError("must be an object's s3:// URL that ends with .json, .jsonl or .csv")
     return text
+
+
+def _not_too_many(rows: Any) -> Any:
+    if isinstance(rows, list) and len(rows) > ROWS_MAX:
+        raise ValueError(f"has {len(rows)} rows, at most {ROWS_MAX} are taken")
+    return rows
 
 
 UsdText = Annotated[str, told(USD)]
@@ -67,9 +74,16 @@ class BatchOrder(BatchBounds):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": EITHER})
 
-    rows: Annotated[tuple[dict[Any, Any], ...], Field(min_length=1)] | None = Field(
-        default=None, repr=False, description="requests, each with a `custom_id` of your own if you like"
+    rows: (
+        Annotated[tuple[dict[Any, Any], ...], Field(min_length=1), BeforeValidator(_not_too_many)] | None
+    ) = Field(
+        default=None,
+        repr=False,
+        description=f"requests, {ROWS_MAX} at most, each with a `custom_id` of your own if you like",
     )
     manifest: Manifest | None = Field(
         default=None, description="a .json, .jsonl or .csv file in the deployment's inbox bucket"
+    )
+    dry_run: StrictBool = Field(
+        default=False, description="only say what is wrong with the rows, and what they may cost"
     )

@@ -3,13 +3,15 @@
 import hashlib
 import re
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 GENERATION_ID = re.compile(f"gen_{ULID}")
 BATCH_ID = re.compile(f"bat_{ULID}")
+BATCH_PLACE = re.compile(rf"[0-9]{{8}}T[0-9]{{6}}\.[0-9]{{6}}Z_({BATCH_ID.pattern})")
 DELIVERY_ID = re.compile(f"msg_{ULID}")
+KEY_ID = re.compile("key_[0-9A-Za-z]{1,26}")  # a ULID, or `local` of the local stack's own
 
 
 def new_generation_id(now: datetime) -> str:
@@ -45,6 +47,11 @@ def batch_id_of(tenant: str, *source: str) -> str:
     return "bat_" + _text(value)
 
 
+def batch_place(created_at: datetime, batch_id: str) -> str:
+    """Where a batch stands among its tenant's, by the time of its making, which its id does not tell."""
+    return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}_{batch_id}"
+
+
 def new_delivery_id(now: datetime) -> str:
     """A fresh `msg_` id of a webhook's delivery that a caller asks for."""
     return "msg_" + _ulid(now, secrets.randbits(80))
@@ -76,6 +83,11 @@ def is_generation_id(text: str) -> bool:
 def is_delivery_id(text: str) -> bool:
     """Whether the text has the form of a delivery's id."""
     return DELIVERY_ID.fullmatch(text) is not None
+
+
+def is_key_id(text: str) -> bool:
+    """Whether the text has the form of an API key's id."""
+    return KEY_ID.fullmatch(text) is not None
 
 
 def is_batch_id(text: str) -> bool:

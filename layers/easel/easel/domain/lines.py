@@ -76,7 +76,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in pairs:
         if key in values:
-            name = key[:NAME_MAX]
+            name = key[:NAME_MAX].encode(errors="replace").decode()  # it may hold half a character
             raise refusal(name, f'the key "{name}" is given twice in one object')
         values[key] = value
     return values

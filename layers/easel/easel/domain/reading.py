@@ -6,12 +6,18 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from easel.domain.key_orders import LimitTerms
 from easel.domain.request import GenerationRequest, Lora, Submission, Webhook
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
 
 PROBLEMS_MAX, FIELD_CHARACTERS_MAX = 20, 100  # callers choose names and number of unknown fields
+LIST_FAULTS = frozenset({"tuple_type", "too_long", "too_short"})
 LIMIT_KEYS = ("max_length", "min_length", "le", "ge", "lt", "gt")
-INNER: Mapping[str, tuple[str, type[BaseModel]]] = {"lora": ("LoRA", Lora), "webhook": ("webhook", Webhook)}
+INNER: Mapping[str, tuple[str, type[BaseModel]]] = {
+    "lora": ("LoRA", Lora),
+    "webhook": ("webhook", Webhook),
+    "limits": ("set of limits", LimitTerms),
+}
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -62,8 +68,13 @@ def _problem(model: type[BaseModel], fault: Any) -> FieldProblem:
         what, owner = INNER.get(inner, ("request", model))
         return FieldProblem(field, f"is not a field of a {what}", allowed=tuple(owner.model_fields))
     limits = [str(context[key]) for key in LIMIT_KEYS if key in context]
-    message = fault["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
-    return FieldProblem(field, message, limit=limits[0] if limits else None)
+    return FieldProblem(field, words_of(fault), limit=limits[0] if limits else None)
+
+
+def words_of(fault: Any) -> str:
+    """What a fault of pydantic's says, in JSON's words: callers know lists, and no tuples."""
+    words: str = fault["msg"].removeprefix("Value error, ")
+    return words.replace("tuple", "list").replace("Tuple", "List") if fault["type"] in LIST_FAULTS else words
 
 
 def request_of(fields: Mapping[str, Any]) -> GenerationRequest:

@@ -169,6 +169,11 @@ class Webhook(RequestModel):
     )
 
 
+WebhookLink = Annotated[
+    Webhook, BeforeValidator(_url_or_webhook, json_schema_input_type=WebhookUrl | Webhook)
+]
+
+
 class Lora(RequestModel):
     """A LoRA to apply; a request with one is served by LoRA routes only."""
 
@@ -230,10 +235,9 @@ class GenerationRequest(RequestModel):
     deadline_seconds: Annotated[StrictInt, Field(ge=DEADLINE_SECONDS_MIN, le=DEADLINE_SECONDS_MAX), WHOLE] = (
         Field(default=DEADLINE_SECONDS_DEFAULT, description="seconds until the generation ends in any case")
     )
-    webhook: (
-        Annotated[Webhook, BeforeValidator(_url_or_webhook, json_schema_input_type=WebhookUrl | Webhook)]
-        | None
-    ) = Field(default=None, description='where its end is told: a URL, or {"url", "secret", "events"}')
+    webhook: WebhookLink | None = Field(
+        default=None, description='where its end is told: a URL, or {"url", "secret", "events"}'
+    )
     metadata: Annotated[Metadata, Field(max_length=16)] = Field(
         default_factory=dict, description="up to 16 strings of the caller's own, given back as they came"
     )

@@ -49,6 +49,15 @@ class Form(StrEnum):
     CSV = "csv"
 
 
+# The forms of files that come as a request's body, by their media types. For JSON Lines none is registered:
+# https://jsonlines.org/ names the first, clients of NDJSON the second. CSV's is RFC 7111's.
+BODY_FORMS: Mapping[str, Form] = {
+    "application/jsonl": Form.JSONL,
+    "application/x-ndjson": Form.JSONL,
+    "text/csv": Form.CSV,
+}
+
+
 def form_of(key: str) -> Form | None:
     """The form that a file's name stands for by its ending, in any case; None for any other ending."""
     _, dot, ending = key.lower().rpartition(".")

@@ -1,6 +1,7 @@
 """Who calls, what they may do, and how much of it."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,20 @@ Usd = Annotated[Amount, Field(ge=0, max_digits=18, decimal_places=6)]
 TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+SECRET_PREFIX, SECRET_BYTES = "ezl_", 32
+VISIBLE_CHARACTERS = 12  # of a secret, its prefix included: 48 of its bits
+
+
+def new_secret() -> str:
+    """An API key's secret: 256 random bits."""
+    return SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def visible(secret: str) -> str:
+    """The part of a secret by which a person knows it."""
+    return secret[:VISIBLE_CHARACTERS]
+
+
 def checked_tenant(name: object) -> str:
     """The name, where it is one. Raises InvalidRequestError."""
     if isinstance(name, str) and TENANT.fullmatch(name):
@@ -35,9 +50,11 @@ class Scope(StrEnum):
     BATCH = "batch"
     USAGE = "usage"
     WEBHOOK = "webhook"
+    ADMIN = "admin"
 
 
 ALL_SCOPES = frozenset(Scope)
+USUAL_SCOPES = ALL_SCOPES - {Scope.ADMIN}  # a key has these unless it is told others
 
 
 class Limits(BaseModel):
@@ -82,16 +99,30 @@ class ApiKey(BaseModel):
     tenant: str
     prefix: str = Field(description="the secret's first characters, by which a person knows it")
     name: str = ""
-    scopes: frozenset[Scope] = ALL_SCOPES
+    scopes: frozenset[Scope] = USUAL_SCOPES
     models: tuple[str, ...] | None = None
     routes: tuple[str, ...] | None = None
     limits: Limits = NO_LIMITS
     created_at: datetime | None = None
     expires_at: datetime | None = Field(default=None, description="from when the secret works no more")
 
+    def like(self, other: Self) -> Self:
+        """What is known of the other one, with this secret's own prefix, date and end."""
+        own = {name: getattr(self, name) for name in ("prefix", "created_at", "expires_at")}
+        return other.model_copy(update=own)
+
     def works_at(self, now: datetime) -> bool:
         """Whether the secret has not expired."""
         return self.expires_at is None or now < self.expires_at
+
+
+class BookedKey(BaseModel):
+    """A key as its newest secret has it, and its former secret, which may work on for a while."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: ApiKey
+    former: ApiKey | None = None
 
 
 class Tenant(BaseModel):
@@ -132,6 +163,10 @@ class Caller(BaseModel):
         """Whose limits hold: the key's, where there is one, and the tenant's."""
         tenant = Owner(f"tenant {self.tenant}", of_tenant)
         return (Owner(f"key {self.key.id}", self.key.limits), tenant) if self.key else (tenant,)
+
+    def on_behalf_of(self, tenant: str) -> "Caller":
+        """Who asks for what a trusted caller wants for this tenant; a key is its own tenant's alone."""
+        return self if tenant == self.tenant else Caller(tenant=tenant)
 
     def with_quota(self, quota: Quota | None) -> Self:
         """The same caller, with where it stands."""

@@ -9,7 +9,6 @@ with `Retry-After`: the same call again goes on with the same generation.
 """
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from easel.domain.holding import Patience
 from easel.domain.reading import request_of
 from easel.domain.request import PROMPT_MAX, SEED_MAX, GenerationRequest
 from easel.domain.tenancy import Caller
+from easel.doors.answers import Headers, check_inline, json_answer
 from easel.doors.dialects import VendorBody, in_words, lasting_links, named_as, read_body
 from easel.doors.http_input import asking_caller, json_body, limit_headers
 from easel.doors.openai_client import patience_of
@@ -64,7 +64,6 @@ PRESETS: Mapping[str, str] = MappingProxyType(
 DEFAULT_PRESET = "landscape_4_3"
 SIDE_MULTIPLE = 32  # px
 
-INLINE_BYTES_MAX = 4_400_000  # of all pictures of an answer: Lambda gives back 6 MB, and base64 adds a third
 # The official SDK, made as OpenAI's is, comes again by itself after a 5xx: that would buy another picture.
 NOT_AGAIN: Mapping[str, str] = MappingProxyType({"x-should-retry": "false"})
 
@@ -101,8 +100,6 @@ OTHER_FAILURE = (500, "Internal server error: the provider could not complete th
 NAMES: Mapping[str, str] = MappingProxyType(
     {"size": "image_size", "n": "num_images", "safety_filter": "enable_safety_checker"}
 )
-
-Headers = Mapping[str, str | list[str]]
 
 
 def _whole(number: float) -> float:
@@ -192,7 +189,7 @@ class AimlApiDoor:
             generation = self._held(caller, request, patience_of(app))
             if generation.status is Status.SUCCEEDED:
                 view = self._view(generation, inline=body.sync_mode)
-                return _answer(201, view, limit_headers(caller.quota))
+                return json_answer(201, view, limit_headers(caller.quota))
             event = app.current_event
             status, message = FAILURES.get(generation.error.code if generation.error else "", OTHER_FAILURE)
             headers: Headers = {**limit_headers(caller.quota), **NOT_AGAIN}
@@ -221,7 +218,7 @@ class AimlApiDoor:
     def _view(self, generation: Generation, *, inline: bool) -> dict[str, Any]:
         """fal's shape. What the filter withheld is not among the pictures, so none of them is flagged."""
         if inline:
-            _check_inline(generation)
+            check_inline(generation, "sync_mode")
         ended = generation.ended_at or generation.updated_at
         return {
             "images": [self._image(image, inline=inline) for image in generation.images],
@@ -256,19 +253,4 @@ class AimlApiDoor:
             "statusCode": status,
             "timestamp": time_view(self.clock.now()),
         }
-        return _answer(status, body, headers)
-
-
-def _check_inline(generation: Generation) -> None:
-    """Whether the pictures fit into an answer. Raises InvalidRequestError; they are kept in any case."""
-    size = sum(image.bytes for image in generation.images)
-    if size > INLINE_BYTES_MAX:
-        raise InvalidRequestError(
-            f"sync_mode: the pictures have {size} bytes, an answer takes {INLINE_BYTES_MAX}. They are kept "
-            f"(generation {generation.id}); without sync_mode the answer has links."
-        )
-
-
-def _answer(status: int, body: Mapping[str, Any], headers: Headers) -> Response[str]:
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(status, "application/json", text, headers={"Cache-Control": "no-store", **headers})
+        return json_answer(status, body, headers)

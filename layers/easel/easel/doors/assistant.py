@@ -1,7 +1,7 @@
 """What assistants can do: five tools over the steps of the HTTP API, whatever protocol carries the calls."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from easel.doors.assistant_results import (
 )
 from easel.errors import FieldProblem, InvalidRequestError
 from easel.ports import ImageStore, VendorKeys
+from easel.routing import offered
 from easel.steps.create import Creator
 from easel.steps.gate import Gate
 from easel.steps.read import Reader
@@ -168,21 +169,9 @@ class Assistant:
         )
         return Told(f"{len(data)} models.", ModelList(data=data))
 
-    def _offered(self, caller: Caller) -> dict[str, list[Route]]:
+    def _offered(self, caller: Caller) -> Mapping[str, Sequence[Route]]:
         """The models and routes that the deployment has vendor keys for and that the caller's key allows."""
-        ready = self.vendor_keys.get()
-        models = caller.key.models if caller.key else None
-        routes = caller.key.routes if caller.key else None
-        serving = {
-            model: [
-                route
-                for route in self.catalogue.serving(model)
-                if route.endpoint.name in ready and (routes is None or route.name in routes)
-            ]
-            for model in self.catalogue.models
-            if models is None or model in models
-        }
-        return {model: found for model, found in serving.items() if found}
+        return offered(self.catalogue, self.vendor_keys.get(), caller.key)
 
     def _told(self, generation: Generation) -> Told:
         now = self.reader.clock.now()

@@ -1,23 +1,30 @@
 """The HTTP API's calls on batches."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.batch_view import batch_view
-from easel.domain.batch import Batch, Bounds, Tally
-from easel.domain.batch_order import BatchBounds, BatchOrder
+from easel.domain.batch import Batch, Tally
+from easel.domain.batch_order import BatchBounds
 from easel.domain.reading import read_as
 from easel.domain.tenancy import Scope
-from easel.doors.http_input import asking_caller, caller_of, idempotency_key, json_body
-from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
+from easel.doors.answers import json_answer
+from easel.doors.batch_input import asked_batch, json_object
+from easel.doors.http_input import (
+    asking_caller,
+    caller_of,
+    idempotency_key,
+    json_body,
+    query_of,
+    whole_number,
+)
 from easel.ports import Clock, Files
+from easel.steps.batch_plan import BatchPlanner
 from easel.steps.batches import Batcher
 from easel.steps.gate import Gate
 from easel.steps.intake import Manifests
+from easel.steps.read import LIST_DEFAULT
 
 LOOK_AGAIN_SECONDS = 5
 
@@ -30,6 +37,7 @@ class BatchDoor:
     manifests: Manifests
     files: Files
     clock: Clock
+    planner: BatchPlanner
 
 
 def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> None:
@@ -38,20 +46,16 @@ def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> Non
     def tenant_of() -> str:
         return caller_of(app, gate, Scope.BATCH).tenant
 
-    @app.post("/v1/batches")
-    def create() -> Response[str]:
-        caller = asking_caller(app, gate, Scope.BATCH)
-        order = read_as(BatchOrder, json_object(json_body(app)))
-        bounds = Bounds(**order.named)
-        if (order.rows is None) == (order.manifest is None):
-            problem = FieldProblem("rows", "is needed, or else manifest; not both")
-            raise InvalidRequestError("A batch has rows or a manifest.", [problem])
-        if order.manifest is not None:
-            source, trusted = door.manifests.find(caller.tenant, order.manifest)
-            made = door.batcher.from_object(caller, source, bounds, trusted=trusted)
-        else:
-            made = door.batcher.from_rows(caller, order.rows or (), bounds, idempotency_key(app))
-        return answer(door, *door.batcher.get(caller.tenant, made.id), 202)
+    _add_making(app, gate, door)
+
+    @app.get("/v1/batches")
+    def page() -> Response[str]:
+        owner, query = tenant_of(), query_of(app, "limit", "cursor")
+        limit = whole_number("limit", query.get("limit"), LIST_DEFAULT)
+        page = door.batcher.list(owner, limit, query.get("cursor"))
+        now, sign = door.clock.now(), door.files.signed_url
+        views = [batch_view(batch, tally, now, sign) for batch, tally in page.batches]
+        return json_answer(200, {"data": views, "next_cursor": page.cursor})
 
     @app.get("/v1/batches/<batch_id>")
     def get(batch_id: str) -> Response[str]:
@@ -71,23 +75,31 @@ def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> Non
         return answer(door, *door.batcher.get(owner, batch_id), 202)
 
 
-def json_object(body: str) -> Mapping[str, Any]:
-    """The body as an object. Raises MalformedRequestError or InvalidRequestError."""
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise MalformedRequestError("The body is not JSON.") from error
-    if not isinstance(given, dict):
-        raise InvalidRequestError("The body is not an object.", [FieldProblem("body", "must be an object")])
-    return given
+def _add_making(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> None:
+    """The call that makes one, or only says what it would come to."""
+
+    @app.post("/v1/batches")
+    def create() -> Response[str]:
+        caller = asking_caller(app, gate, Scope.BATCH)
+        asked = asked_batch(app)
+        if asked.file is not None:
+            if asked.dry_run:
+                return json_answer(200, door.planner.of_file(caller, asked.file))
+            made = door.batcher.from_file(caller, asked.file, asked.bounds, idempotency_key(app))
+        else:
+            source, trusted = door.manifests.find(caller.tenant, asked.manifest or "")
+            if asked.dry_run:
+                return json_answer(200, door.planner.of_object(caller, source, trusted=trusted))
+            made = door.batcher.from_object(caller, source, asked.bounds, trusted=trusted)
+        return answer(door, *door.batcher.get(caller.tenant, made.id), 202)
 
 
 def answer(door: BatchDoor, batch: Batch, tally: Tally, status: int = 200) -> Response[str]:
     """The batch, with links to its files once it has ended."""
     view = batch_view(batch, tally, door.clock.now(), door.files.signed_url)
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
+    headers: dict[str, str | list[str]] = {}
     if status == 202:
         headers["Location"] = view["links"]["self"]
     if not batch.over:
         headers["Retry-After"] = str(LOOK_AGAIN_SECONDS)
-    return Response(status, "application/json", json.dumps(view, ensure_ascii=False), headers=headers)
+    return json_answer(status, view, headers)

@@ -9,7 +9,6 @@ A synchronous call is held for 25 s. Beyond, it is answered as the vendor answer
 error page has 500 for it and an older one 408; clients that come again by themselves do so after a 5xx.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from easel.domain.generation import Generation, Status
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller, Quota, Scope
+from easel.doors.answers import NO_HEADERS, Headers, json_answer
 from easel.doors.dashscope_answers import UNKNOWN, call_view, failed, task_list, task_view
 from easel.doors.dashscope_reading import NAMES, WRONG_ADDRESS, read_call, read_task
 from easel.doors.dialects import id_of_uuid, in_words, lasting_links, named_as, uuid_of
@@ -33,7 +33,6 @@ from easel.errors import (
     LimitReachedError,
     NoKeyError,
     NotFoundError,
-    PayloadTooLargeError,
     RequestError,
     StillWorkingError,
     UnauthorizedError,
@@ -65,7 +64,6 @@ REFUSALS: Mapping[type[RequestError], tuple[int, str]] = MappingProxyType(
         UnauthorizedError: (401, "InvalidApiKey"),
         NoKeyError: (401, "InvalidApiKey"),
         ForbiddenError: (403, "AccessDenied"),
-        PayloadTooLargeError: (400, "BadRequest.TooLarge"),
         BudgetReachedError: (400, "Arrearage"),
         LimitReachedError: (429, "Throttling.RateQuota"),
         StillWorkingError: (500, "RequestTimeOut"),
@@ -78,14 +76,10 @@ MISSING_PARTS: Mapping[str, str] = MappingProxyType(
     {"model": "BadRequest.EmptyModel", "input": "BadRequest.EmptyInput"}
 )
 
-Body = Mapping[str, Any]
-Headers = Mapping[str, str | list[str]]
-NO_HEADERS: Headers = MappingProxyType({})
-
-
 KEY_WORDS: Mapping[type[RequestError], str] = MappingProxyType(
     {UnauthorizedError: "Invalid API-key provided.", NoKeyError: "No API-key provided."}
 )
+Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +194,7 @@ def _request_id(app: APIGatewayHttpResolver) -> str:
 
 
 def _answer(app: APIGatewayHttpResolver, body: Body, headers: Headers = NO_HEADERS) -> Response[str]:
-    return _json(200, {**body, "request_id": _request_id(app)}, headers)
+    return json_answer(200, {**body, "request_id": _request_id(app)}, headers)
 
 
 def _refused(
@@ -210,9 +204,4 @@ def _refused(
     request_id: str,
     headers: Headers = NO_HEADERS,
 ) -> Response[str]:
-    return _json(status, {"request_id": request_id, "code": code, "message": message}, headers)
-
-
-def _json(status: int, body: Body, headers: Headers) -> Response[str]:
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(status, "application/json", text, headers={"Cache-Control": "no-store", **headers})
+    return json_answer(status, {"request_id": request_id, "code": code, "message": message}, headers)

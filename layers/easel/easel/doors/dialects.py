@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from easel.domain.generation import Generation
 from easel.domain.ids import generation_bits, generation_id_of
-from easel.domain.reading import FIELD_CHARACTERS_MAX, PROBLEMS_MAX
+from easel.domain.reading import FIELD_CHARACTERS_MAX, PROBLEMS_MAX, words_of
 from easel.doors.http_input import header
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError, NotFoundError, RequestError
 from easel.ports import ImageStore
@@ -55,7 +55,7 @@ def read_body(form: type[Body], text: str) -> Body:
 
 def _problem(fault: Any) -> FieldProblem:
     field = ".".join(str(part) for part in fault["loc"])[:FIELD_CHARACTERS_MAX] or "body"
-    message = MESSAGES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    message = MESSAGES.get(fault["type"]) or words_of(fault)
     return FieldProblem(field, message)
 
 

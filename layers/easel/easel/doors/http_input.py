@@ -1,5 +1,7 @@
 """Reading HTTP requests: who calls, and what the headers, the query and the body say."""
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 
@@ -70,6 +72,16 @@ def json_body(app: APIGatewayHttpResolver) -> str:
     return body
 
 
+def whole_body(app: APIGatewayHttpResolver) -> bytes:
+    """The body's bytes: API Gateway gives what is no text as base64. Raises MalformedRequestError."""
+    event = app.current_event
+    try:
+        body = event.body or ""
+        return base64.b64decode(body, validate=True) if event.is_base64_encoded else body.encode()
+    except binascii.Error as error:
+        raise MalformedRequestError("The body is not base64.") from error
+
+
 def idempotency_key(app: APIGatewayHttpResolver) -> str | None:
     """The key: quoted, as draft-ietf-httpapi-idempotency-key-header-07 wants it, or bare, as clients do."""
     value = header(app, "idempotency-key")
@@ -97,3 +109,11 @@ def whole_number(name: str, text: str | None, default: int) -> int:
         problem = FieldProblem(name, "must be a whole number")
         raise InvalidRequestError(f"{name} must be a whole number.", [problem])
     return int(text)
+
+
+def switch(name: str, text: str | None) -> bool:
+    """A query parameter that is on or off; off where it is left out. Raises InvalidRequestError."""
+    if text not in (None, "true", "false"):
+        problem = FieldProblem(name, "must be true or false", allowed=("true", "false"))
+        raise InvalidRequestError(f"{name} must be true or false.", [problem])
+    return text == "true"

@@ -1,9 +1,10 @@
 """The catalogue as callers see it: models, their routes, and each route's parameters as JSON Schema."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from easel.catalogue import Catalogue, Route
+from easel.catalogue import Route
 from easel.domain.capabilities import SWITCHES, Capabilities
 from easel.domain.request import DEADLINE_SECONDS_MAX, DEADLINE_SECONDS_MIN, GenerationRequest, Lora
 from easel.errors import NotFoundError
@@ -11,34 +12,35 @@ from easel.errors import NotFoundError
 Health = Callable[[Sequence[Route]], Mapping[str, dict[str, Any]]]
 
 
-def model_list(catalogue: Catalogue, configured: Collection[str], health: Health) -> dict[str, Any]:
-    """Every model. `configured` names the endpoints that this deployment has a key for; `health` says how
-    routes fare."""
-    fares = health(list(catalogue.routes.values()))
-    models = [_model(catalogue, configured, fares, model) for model in catalogue.models]
-    return {"data": models, "next_cursor": None}
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models that a caller may use, with their routes. `configured` names the endpoints that this
+    deployment has a key for; `health` says how routes fare."""
 
+    routes: Mapping[str, Sequence[Route]]
+    configured: Collection[str]
+    health: Health
 
-def model_view(
-    catalogue: Catalogue, configured: Collection[str], health: Health, model: str
-) -> dict[str, Any]:
-    """One model with its routes. Raises NotFoundError."""
-    if not catalogue.serving(model):
-        raise NotFoundError(f"There is no model {model[:64]!r}.")
-    return _model(catalogue, configured, health(list(catalogue.serving(model))), model)
+    def all(self) -> dict[str, Any]:
+        """Every one of them."""
+        shared = {route.name: route for routes in self.routes.values() for route in routes}
+        fares = self.health(list(shared.values()))
+        return {"data": [self._model(model, fares) for model in self.routes], "next_cursor": None}
 
+    def one(self, model: str) -> dict[str, Any]:
+        """One of them. Raises NotFoundError."""
+        if model not in self.routes:
+            raise NotFoundError(f"There is no model {model[:64]!r}.")
+        return self._model(model, self.health(self.routes[model]))
 
-def _model(
-    catalogue: Catalogue, configured: Collection[str], fares: Mapping[str, Any], model: str
-) -> dict[str, Any]:
-    routes = catalogue.serving(model)
-    return {
-        "id": model,
-        "routes": [
-            {**_route(route, route.endpoint.name in configured), "health": fares[route.name]}
-            for route in routes
-        ],
-    }
+    def _model(self, model: str, fares: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "id": model,
+            "routes": [
+                {**_route(route, route.endpoint.name in self.configured), "health": fares[route.name]}
+                for route in self.routes[model]
+            ],
+        }
 
 
 def _route(route: Route, ready: bool) -> dict[str, Any]:

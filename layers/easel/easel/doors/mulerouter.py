@@ -7,9 +7,7 @@ a UUID.
 """
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
@@ -24,6 +22,7 @@ from easel.domain.ids import generation_bits
 from easel.domain.reading import request_of
 from easel.domain.sizes import Size, parse_size
 from easel.domain.tenancy import Caller, Scope
+from easel.doors.answers import NO_HEADERS, Headers, json_answer
 from easel.doors.dialects import (
     VendorBody,
     id_of_uuid,
@@ -34,15 +33,15 @@ from easel.doors.dialects import (
     task_of,
     uuid_of,
 )
-from easel.doors.http_input import asking_caller, caller_of, header, idempotency_key, json_body, limit_headers
+from easel.doors.http_input import asking_caller, caller_of, idempotency_key, json_body, limit_headers
 from easel.doors.problems import problem_headers
 from easel.errors import (
     FieldProblem,
     InvalidRequestError,
     MethodNotAllowedError,
+    NoKeyError,
     NotFoundError,
     RequestError,
-    UnauthorizedError,
 )
 from easel.plain import time_view
 from easel.ports import ImageStore
@@ -88,7 +87,7 @@ OWN_FAULT = (4002, "The task could not be finished")
 CALLERS_FAULTS = frozenset({2002, 3001})  # have another title than those that are nobody's or ours
 
 # The number beside an HTTP status; 0 is what the vendor says where it has no other.
-NUMBERS: Mapping[int, int] = MappingProxyType({400: 2002, 402: 1002, 403: 1000, 413: 2002, 500: 4002})
+NUMBERS: Mapping[int, int] = MappingProxyType({400: 2002, 402: 1002, 403: 1000, 500: 4002})
 UNSUPPORTED_MODEL, NO_SUCH_TASK = 2001, 3000
 AS_400 = frozenset({415, 422})  # the vendor refuses with 400 whatever is wrong with a body
 
@@ -158,15 +157,13 @@ class MuleRouterDoor:
         # Its documents show the status as GET and, once, as POST; and addresses with a slash at the end.
         @app.post(path)
         def submit(model: str) -> Response[str]:
-            with _keys_in_its_words(app):
-                caller = asking_caller(app, self.gate)
+            caller = asking_caller(app, self.gate)
             generation = self._create(app, caller, _model(model))
             return self._task(app, generation, caller)
 
         @app.route(f"{path}/<task_id>/?", method=["GET", "POST"])
         def status(model: str, task_id: str) -> Response[str]:
-            with _keys_in_its_words(app):
-                caller = caller_of(app, self.gate, Scope.READ)
+            caller = caller_of(app, self.gate, Scope.READ)
             generation = task_of(self.reader, caller.tenant, id_of_uuid(task_id), _no_task())
             if generation.request.model != _model(model):  # tasks are asked for under their model
                 raise _no_task()
@@ -197,7 +194,7 @@ class MuleRouterDoor:
         body: dict[str, Any] = {"task_info": info}
         headers = _trace(app.current_event.request_context.request_id, generation_bits(generation.id))
         if submitted_by is not None:
-            return _answer(202, body, headers | limit_headers(submitted_by.quota))
+            return json_answer(202, body, headers | limit_headers(submitted_by.quota))
         info["updated_at"] = time_view(generation.updated_at)
         if generation.status is Status.SUCCEEDED:
             info["status"] = COMPLETED
@@ -205,7 +202,7 @@ class MuleRouterDoor:
         elif generation.terminal:
             info["status"] = FAILED
             info["error"] = _fault(generation.error)
-        return _answer(200, body, headers)
+        return json_answer(200, body, headers)
 
     def refusal(self, error: RequestError, request_id: str, path: str) -> Response[str]:
         """A problem document; an address that is none of the vendor's has a short one there."""
@@ -213,9 +210,10 @@ class MuleRouterDoor:
         headers = problem_headers(error)
         if error.status == 404 and not fields:
             body = {"status": 404, "title": HTTPStatus.NOT_FOUND.phrase}
-            return _answer(404, body, headers | _trace(request_id))
+            return json_answer(404, body, headers | _trace(request_id))
         if error.status == 401:
-            return _problem(401, None, request_id, path, title=error.detail, headers=headers)
+            title = NO_KEY if isinstance(error, NoKeyError) else WRONG_KEY
+            return _problem(401, None, request_id, path, title=title, headers=headers)
         status = 400 if error.status in AS_400 else error.status
         number = NUMBERS.get(status, 0)
         if status == 404:
@@ -224,14 +222,6 @@ class MuleRouterDoor:
             number = UNSUPPORTED_MODEL
         detail = error.detail if status == 404 else in_words(error)
         return _problem(status, detail, request_id, path, number, headers=headers)
-
-
-@contextmanager
-def _keys_in_its_words(app: APIGatewayHttpResolver) -> Iterator[None]:
-    try:
-        yield
-    except UnauthorizedError as error:
-        raise UnauthorizedError(NO_KEY if header(app, "authorization") is None else WRONG_KEY) from error
 
 
 def _model(name: str) -> str:
@@ -271,7 +261,7 @@ def _problem(
     number: int = 0,
     *,
     title: str = "",
-    headers: Mapping[str, str | list[str]] = MappingProxyType({}),
+    headers: Headers = NO_HEADERS,
 ) -> Response[str]:
     body = {
         "status": status,
@@ -280,7 +270,7 @@ def _problem(
         "instance": path,
         "error_code": number,
     }
-    return _answer(status, body, {**headers, **_trace(request_id)})
+    return json_answer(status, body, {**headers, **_trace(request_id)})
 
 
 def _trace(request_id: str, task_bits: int | None = None) -> dict[str, str | list[str]]:
@@ -289,8 +279,3 @@ def _trace(request_id: str, task_bits: int | None = None) -> dict[str, str | lis
     digest = hashlib.sha256(request_id.encode()).hexdigest()
     trace = digest[:32] if task_bits is None else f"{task_bits:032x}"
     return {"traceparent": f"00-{trace}-{digest[32:48]}-01"}
-
-
-def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str | list[str]]) -> Response[str]:
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(status, "application/json", text, headers={"Cache-Control": "no-store", **headers})

@@ -1,7 +1,5 @@
 """The native HTTP API: JSON in, JSON out, problem documents for errors."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +12,8 @@ from easel.catalogue import Catalogue
 from easel.domain.completion import estimated_completion
 from easel.domain.generation import Generation
 from easel.domain.reading import parse_submission
-from easel.domain.tenancy import Quota, Scope
+from easel.domain.tenancy import Caller, Quota, Scope
+from easel.doors.answers import json_answer
 from easel.doors.batches import BatchDoor, add_batches
 from easel.doors.description import add_description
 from easel.doors.front import FrontDoor
@@ -29,7 +28,8 @@ from easel.doors.http_input import (
     query_of,
     whole_number,
 )
-from easel.doors.models import model_list, model_view
+from easel.doors.keys import KeyDoor, add_keys
+from easel.doors.models import Models
 from easel.doors.problems import OUR_FAULT, problem_response
 from easel.doors.uploads import add_uploads
 from easel.doors.webhooks import WebhookDoor, add_webhooks
@@ -43,6 +43,7 @@ from easel.errors import (
 )
 from easel.openapi.calls import methods_at
 from easel.ports import Clock, ImageStore, VendorKeys
+from easel.routing import allowed
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.gate import Gate
@@ -71,6 +72,7 @@ class NativeDoor:
     clock: Clock
     uploader: Uploader
     webhooks: WebhookDoor
+    keys: KeyDoor
     logger: Logger
     fronts: tuple[FrontDoor, ...] = ()
 
@@ -107,6 +109,7 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
     add_batches(app, door.gate, door.batches)
     add_uploads(app, door.gate, door.uploader)
     add_webhooks(app, door.gate, door.webhooks)
+    add_keys(app, door.gate, door.keys)
     add_description(app, door.catalogue)
     for front in door.fronts:
         front.add_calls(app)
@@ -124,11 +127,11 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
         caller = asking_caller(app, door.gate)
         request, dry_run = parse_submission(json_body(app))
         if dry_run:
-            return plain(Planner(door.creator).plan(caller, request), caller.quota)
-        wait, came_at = preferred_wait(header(app, "prefer")), door.reader.clock.now()
+            return json_answer(200, Planner(door.creator).plan(caller, request), limit_headers(caller.quota))
+        wait, came_at = preferred_wait(header(app, "prefer")), door.clock.now()
         generation = door.creator.create(caller, request, idempotency_key(app))
         if wait:  # of which looking at links may have taken some
-            left = wait - (door.reader.clock.now() - came_at).total_seconds()
+            left = wait - (door.clock.now() - came_at).total_seconds()
             generation = door.reader.get(caller.tenant, generation.id, left)
         return answer(door, generation, accepted=True, waited=wait, quota=caller.quota)
 
@@ -144,7 +147,7 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
         )
         now, images = door.clock.now(), door.images
         views = [generation_view(one, images.uri, images.signed_url, now) for one in page.generations]
-        return plain({"data": views, "next_cursor": page.cursor})
+        return json_answer(200, {"data": views, "next_cursor": page.cursor})
 
     @app.get("/v1/generations/<generation_id>")
     def get(generation_id: str) -> Response[str]:
@@ -159,7 +162,7 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
     @app.get("/v1/generations/<generation_id>/events")
     def events(generation_id: str) -> Response[str]:
         generation = door.reader.get(tenant_of(Scope.READ), generation_id)
-        return plain({"data": attempt_log(generation), "next_cursor": None})
+        return json_answer(200, {"data": attempt_log(generation), "next_cursor": None})
 
     @app.post("/v1/generations/<generation_id>/cancel")
     def cancel(generation_id: str) -> Response[str]:
@@ -169,31 +172,29 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
 def _add_catalogue(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
     """The calls on the catalogue and on the usage, and those without a key."""
 
+    def models_of(caller: Caller) -> Models:
+        routes = allowed(door.catalogue, caller.key)
+        return Models(routes, door.vendor_keys.get(), door.creator.forecast.health)
+
     @app.get("/v1/models")
     def models() -> dict[str, Any]:
-        caller_of(app, door.gate, Scope.READ)
-        return model_list(door.catalogue, door.vendor_keys.get(), door.creator.forecast.health)
+        return models_of(caller_of(app, door.gate, Scope.READ)).all()
 
     @app.get("/v1/models/<model>")
     def model(model: str) -> dict[str, Any]:
-        caller_of(app, door.gate, Scope.READ)
-        return model_view(door.catalogue, door.vendor_keys.get(), door.creator.forecast.health, model)
+        return models_of(caller_of(app, door.gate, Scope.READ)).one(model)
 
     @app.get("/v1/usage")
     def usage() -> Response[str]:
         tenant = caller_of(app, door.gate, Scope.USAGE).tenant
         query = query_of(app, "from", "to", "cursor")
-        return plain(door.usage.of(tenant, query.get("from"), query.get("to"), query.get("cursor")))
+        return json_answer(
+            200, door.usage.of(tenant, query.get("from"), query.get("to"), query.get("cursor"))
+        )
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
-
-
-def plain(view: Mapping[str, Any], quota: Quota | None = None) -> Response[str]:
-    """An answer that is nobody else's and true for a moment."""
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store", **limit_headers(quota)}
-    return Response(200, "application/json", json.dumps(view, ensure_ascii=False), headers=headers)
 
 
 def look_again_seconds(generation: Generation, now: datetime) -> int:
@@ -214,7 +215,7 @@ def answer(
     """The generation with fresh links. 202 for one that was just taken and has not ended."""
     now = door.clock.now()
     view = generation_view(generation, door.images.uri, door.images.signed_url, now)
-    headers: dict[str, str | list[str]] = {"Cache-Control": "no-store", **limit_headers(quota)}
+    headers: dict[str, str | list[str]] = {**limit_headers(quota)}
     if accepted:
         headers["Location"] = view["links"]["self"]
     if waited:
@@ -222,4 +223,4 @@ def answer(
     if not generation.terminal:
         headers["Retry-After"] = str(look_again_seconds(generation, now))
     status = 202 if accepted and not generation.terminal else 200
-    return Response(status, "application/json", json.dumps(view, ensure_ascii=False), headers=headers)
+    return json_answer(status, view, headers)

@@ -14,8 +14,6 @@ in the nearest ratio, which `easel` and `size` say.
 """
 
 import base64
-import binascii
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,8 +26,17 @@ from easel.domain.generation import Generation, Status
 from easel.domain.request import IMAGES_MAX, GenerationRequest
 from easel.domain.sizes import Size, parse_size
 from easel.domain.tenancy import Caller, Scope
+from easel.doors.answers import Headers, check_inline, json_answer
 from easel.doors.dialects import in_words, named_as, read_body
-from easel.doors.http_input import asking_caller, caller_of, header, idempotency_key, json_body, limit_headers
+from easel.doors.http_input import (
+    asking_caller,
+    caller_of,
+    header,
+    idempotency_key,
+    json_body,
+    limit_headers,
+    whole_body,
+)
 from easel.doors.multipart import parts_of
 from easel.doors.openai_body import ImagesBody, form_body, nearest_ratio
 from easel.doors.openai_client import patience_of
@@ -37,20 +44,17 @@ from easel.doors.problems import problem_headers
 from easel.errors import (
     FieldProblem,
     InvalidRequestError,
-    MalformedRequestError,
     NotFoundError,
     RequestError,
 )
 from easel.ports import ImageStore
+from easel.routing import offered
 from easel.steps.create import Creator, Row
 from easel.steps.gate import Gate
 from easel.steps.hold import Holder, fingerprint_of
 from easel.view import generation_view
 
 DRAW_MODEL, EDIT_MODEL = "qwen-image-max", "qwen-image-edit-max"
-# Of images in one answer: as base64 they are a third longer, and Lambda answers with 6 MB at most
-# (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
-INLINE_BYTES_MAX = 4_400_000
 # What an edit's form calls its files.
 IMAGE_NAMES: Mapping[str, str] = MappingProxyType(
     {"images": "image", **{f"images.{number}": f"image.{number}" for number in range(IMAGES_MAX)}}
@@ -108,7 +112,7 @@ class OpenAiDoor:
         @app.post(f"{self.prefix}/v1/images/edits")
         def edits() -> Response[str]:
             caller = asking_caller(app, self.gate)
-            parts = parts_of(header(app, "content-type") or "", _whole_body(app))
+            parts = parts_of(header(app, "content-type") or "", whole_body(app))
             body, images = form_body(parts)
             with named_as(IMAGE_NAMES):
                 return self._picture(app, caller, body, body.request(EDIT_MODEL, images))
@@ -116,24 +120,17 @@ class OpenAiDoor:
         @app.get(f"{self.prefix}/v1/models")
         def models() -> Response[str]:
             served = [_model(model) for model in self._models(caller_of(app, self.gate, Scope.READ))]
-            return _answer(200, {"object": "list", "data": served}, _trace(app))
+            return json_answer(200, {"object": "list", "data": served}, _trace(app))
 
         @app.get(f"{self.prefix}/v1/models/<model>")
         def model(model: str) -> Response[str]:
             if model not in self._models(caller_of(app, self.gate, Scope.READ)):
                 raise NotFoundError("There is no such model.", [FieldProblem("model", "does not exist")])
-            return _answer(200, _model(model), _trace(app))
+            return json_answer(200, _model(model), _trace(app))
 
     def _models(self, caller: Caller) -> list[str]:
         """The models that the caller can use here."""
-        catalogue, ready = self.creator.catalogue, self.creator.vendor_keys.get()
-        allowed = caller.key.models if caller.key else None
-        return [
-            model
-            for model in catalogue.models
-            if (allowed is None or model in allowed)
-            and any(route.endpoint.name in ready for route in catalogue.serving(model))
-        ]
+        return list(offered(self.creator.catalogue, self.creator.vendor_keys.get(), caller.key))
 
     def _picture(
         self, app: APIGatewayHttpResolver, caller: Caller, body: ImagesBody, asked: GenerationRequest
@@ -149,7 +146,7 @@ class OpenAiDoor:
         headers = _trace(app) | limit_headers(caller.quota)
         if generation.status is not Status.SUCCEEDED:
             return _failed(generation, headers)
-        return _answer(200, self._images(generation, body, asked), headers)
+        return json_answer(200, self._images(generation, body, asked), headers)
 
     def _drawable(self, caller: Caller, asked: GenerationRequest) -> GenerationRequest:
         """The request, in the nearest ratio where no route offers its size in pixels; not if it is strict."""
@@ -168,7 +165,7 @@ class OpenAiDoor:
         """The answer. Raises InvalidRequestError where the images are too long to stand in it."""
         inline = body.response_format == "b64_json"
         if inline:
-            _check_length(generation)
+            check_inline(generation, "response_format")
         first = generation.images[0]
         revised = {"revised_prompt": generation.actual_prompt} if generation.actual_prompt else {}
         return {
@@ -203,7 +200,7 @@ class OpenAiDoor:
         headers = problem_headers(error) | {"x-request-id": request_id}
         if error.code in NOT_TO_BE_REPEATED:
             headers |= NO_RETRY
-        return _answer(status, _error(_words(error), kind, code, field), headers)
+        return json_answer(status, _error(_words(error), kind, code, field), headers)
 
 
 def _words(error: RequestError) -> str:
@@ -212,33 +209,13 @@ def _words(error: RequestError) -> str:
     return in_words(error) + (f" (allowed: {', '.join(allowed)})" if allowed else "")
 
 
-def _failed(generation: Generation, headers: Mapping[str, str | list[str]]) -> Response[str]:
+def _failed(generation: Generation, headers: Headers) -> Response[str]:
     """The answer of a generation that has no image. The SDK must not buy it again by itself."""
     error = generation.error
     ours = error.code if error else generation.status.value
     status, kind, code = FAILURES.get(ours, (502, SERVER, ours))
     words = f"{generation.id} {generation.status.value}: {error.message if error else ours} ({ours})"
-    return _answer(status, _error(words, kind, code), {**headers, **NO_RETRY})
-
-
-def _check_length(generation: Generation) -> None:
-    length = sum(image.bytes for image in generation.images)
-    if length > INLINE_BYTES_MAX:
-        message = (
-            f"the images have {length} bytes, an answer takes {INLINE_BYTES_MAX} of them; "
-            f"they are kept: GET /v1/generations/{generation.id} has their links"
-        )
-        raise InvalidRequestError("The images are too long.", [FieldProblem("response_format", message)])
-
-
-def _whole_body(app: APIGatewayHttpResolver) -> bytes:
-    """The body's bytes: API Gateway gives what is no text as base64. Raises MalformedRequestError."""
-    event = app.current_event
-    try:
-        body = event.body or ""
-        return base64.b64decode(body, validate=True) if event.is_base64_encoded else body.encode()
-    except binascii.Error as error:
-        raise MalformedRequestError("The body is not base64.") from error
+    return json_answer(status, _error(words, kind, code), {**headers, **NO_RETRY})
 
 
 def _model(model: str) -> dict[str, Any]:
@@ -252,8 +229,3 @@ def _error(message: str, kind: str, code: str, param: str | None = None) -> dict
 def _trace(app: APIGatewayHttpResolver) -> dict[str, str | list[str]]:
     """The header in which OpenAI's clients look for a call's id."""
     return {"x-request-id": app.current_event.request_context.request_id}
-
-
-def _answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str | list[str]]) -> Response[str]:
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(status, "application/json", text, headers={"Cache-Control": "no-store", **headers})

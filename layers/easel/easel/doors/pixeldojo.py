@@ -5,7 +5,6 @@ documentation at github.com/blovett80/pixeldojo-api (read up to 2026-11). A job'
 generation's ULID. A credit is a count of dollars of the caller's budgets here.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from easel.domain.generation import Generation, GenerationError, Status
 from easel.domain.reading import request_of
 from easel.domain.request import PROMPT_MAX
 from easel.domain.tenancy import Caller, Scope
+from easel.doors.answers import json_answer
 from easel.doors.dialects import (
     VendorBody,
     in_words,
@@ -73,7 +73,7 @@ FAULTS: Mapping[str, str] = MappingProxyType(
 )
 OTHER_FAULT = "the provider had an error, please try again"
 
-# The vendor's codes by HTTP status. It documents none for 403, 405, 409 and 413.
+# The vendor's codes by HTTP status. It documents none for 403, 405 and 409.
 CODES: Mapping[int, str] = MappingProxyType(
     {
         400: "invalid_request",
@@ -82,7 +82,6 @@ CODES: Mapping[int, str] = MappingProxyType(
         403: "forbidden",
         404: "not_found",
         409: "conflict",
-        413: "payload_too_large",
         429: "rate_limited",
         500: "internal_error",
     }
@@ -206,31 +205,31 @@ class PixelDojoDoor:
                 "creditCost": cost,
                 "creditsRemaining": max(0, credits_before - cost),
             }
-            return _answer(202, job, limit_headers(caller.quota))
+            return json_answer(202, job, limit_headers(caller.quota))
 
         @app.get(f"{root}/jobs/<job_id>/?")
         def job(job_id: str) -> Response[str]:
             caller = caller_of(app, self.gate, Scope.READ)
             generation_id = job_id.replace("job_", "gen_", 1) if job_id.startswith("job_") else None
             missing = NotFoundError("Job not found")
-            return _answer(200, self._job(task_of(self.reader, caller.tenant, generation_id, missing)))
+            return json_answer(200, self._job(task_of(self.reader, caller.tenant, generation_id, missing)))
 
         @app.get(f"{root}/models")
         def models() -> Response[str]:
             modality = app.current_event.query_string_parameters.get("modality")
             listed = [_model_view()] if modality in (None, "image") else []
             counts = {"total": len(listed), "imageCount": len(listed), "videoCount": 0}
-            return _answer(200, {"models": listed, **counts})
+            return json_answer(200, {"models": listed, **counts})
 
         @app.get(f"{root}/models/<api_id>")
         def model(api_id: str) -> Response[str]:
             _check_model(api_id)
-            return _answer(200, _model_view() | {"requestSchema": RunBody.model_json_schema()})
+            return json_answer(200, _model_view() | {"requestSchema": RunBody.model_json_schema()})
 
         @app.get(f"{root}/models/<api_id>/schema")
         def schema(api_id: str) -> Response[str]:
             _check_model(api_id)
-            return _answer(200, {"apiId": API_ID, "schema": RunBody.model_json_schema()})
+            return json_answer(200, {"apiId": API_ID, "schema": RunBody.model_json_schema()})
 
     def _credits_left(self, caller: Caller) -> int:
         """What the caller's budgets still allow, the narrowest of them, in the vendor's credits."""
@@ -267,7 +266,7 @@ class PixelDojoDoor:
         if status == 500:
             message += f" (request {request_id})"
         body = {"error": {"code": code, "message": message, "status": status}}
-        return _answer(status, body, problem_headers(error))
+        return json_answer(status, body, problem_headers(error))
 
 
 def _check_model(api_id: str) -> None:
@@ -296,10 +295,3 @@ def _model_view() -> dict[str, Any]:
         "modality": "image",
         "creditCost": {"default": cost, "type": "fixed", "amount": cost},
     }
-
-
-def _answer(
-    status: int, body: Mapping[str, Any], headers: Mapping[str, str | list[str]] = MappingProxyType({})
-) -> Response[str]:
-    text = json.dumps(body, ensure_ascii=False)
-    return Response(status, "application/json", text, headers={"Cache-Control": "no-store", **headers})

@@ -1,12 +1,11 @@
 """The HTTP API's call on uploads."""
 
-import json
-
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.domain.input_images import UploadRequest
 from easel.domain.reading import parse_as
 from easel.domain.tenancy import Scope
+from easel.doors.answers import json_answer
 from easel.doors.http_input import caller_of, json_body
 from easel.plain import time_view
 from easel.steps.gate import Gate
@@ -26,4 +25,4 @@ def add_uploads(app: APIGatewayHttpResolver, gate: Gate, uploader: Uploader) -> 
             "fields": dict(upload.form.fields),
             "expires_at": time_view(upload.expires_at),
         }
-        return Response(201, "application/json", json.dumps(view), headers={"Cache-Control": "no-store"})
+        return json_answer(201, view)

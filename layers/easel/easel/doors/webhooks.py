@@ -1,6 +1,5 @@
 """The HTTP API's calls on webhooks: what was delivered, deliver it again, the tenant's keys."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +9,13 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.domain.tenancy import Scope
 from easel.domain.webhooks import Delivery
+from easel.doors.answers import json_answer
 from easel.doors.http_input import caller_of
 from easel.plain import time_view
 from easel.signatures import SigningKeys
 from easel.steps.gate import Gate
 from easel.steps.read import Reader
 from easel.steps.webhooks import Webhooks
-
-NO_STORE: dict[str, str | list[str]] = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +34,17 @@ def add_webhooks(app: APIGatewayHttpResolver, gate: Gate, door: WebhookDoor) -> 
     def deliveries(generation_id: str) -> Response[str]:
         generation = door.reader.get(caller_of(app, gate, Scope.READ).tenant, generation_id)
         views = [delivery_view(one) for one in door.webhooks.told(generation)]
-        return _answer(200, {"data": views, "next_cursor": None})
+        return json_answer(200, {"data": views, "next_cursor": None})
 
     @app.post("/v1/generations/<generation_id>/deliveries")
     def deliver_again(generation_id: str) -> Response[str]:
         generation = door.reader.get(caller_of(app, gate, Scope.WEBHOOK).tenant, generation_id)
-        return _answer(202, delivery_view(door.webhooks.tell_again(generation)))
+        return json_answer(202, delivery_view(door.webhooks.tell_again(generation)))
 
     @app.get("/v1/webhook-secret")
     def webhook_secret() -> Response[str]:
         keys = door.keys_of(caller_of(app, gate, Scope.WEBHOOK).tenant)
-        return _answer(200, {"secret": keys.secret, "public_key": keys.public_key})
+        return json_answer(200, {"secret": keys.secret, "public_key": keys.public_key})
 
 
 def delivery_view(delivery: Delivery) -> dict[str, Any]:
@@ -69,7 +67,3 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
             for one in delivery.attempts
         ],
     }
-
-
-def _answer(status: int, body: dict[str, Any]) -> Response[str]:
-    return Response(status, "application/json", json.dumps(body, ensure_ascii=False), headers=NO_STORE)

@@ -1,23 +1,18 @@
-"""What the other calls answer: plans, batches, models, uploads, usage, webhooks, health, and problems."""
+"""What the other calls answer: plans, models, uploads, usage, webhooks, health, and problems."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from easel.domain.batch import BatchStatus
 from easel.domain.request import WebhookEvent
 from easel.domain.webhooks import DeliveryFault, DeliveryStatus
 from easel.openapi.answers import (
     AMOUNT,
     Answer,
-    BatchId,
     Count,
-    GenerationFailure,
     Link,
     Money,
     Parameters,
-    Place,
-    S3Uri,
     Seconds,
     Time,
     UploadId,
@@ -95,48 +90,6 @@ class Plan(Answer):
     refused: list[RefusedRoute]
     reserves: Money = Field(description="what budgets would hold for it")
     estimated_completion_at: Time
-
-
-class RowCounts(Answer):
-    """Rows by what became of them."""
-
-    total: Count
-    queued: Count
-    running: Count
-    succeeded: Count
-    failed: Count
-    refused: Count
-
-
-class BatchLinks(Answer):
-    """Where more is told."""
-
-    self: Place
-
-
-class Batch(Answer):
-    """Many generations from one manifest."""
-
-    id: BatchId = Field(examples=["bat_01K0ABCDEFGHJKMNPQRSTVWXYZ"])
-    status: BatchStatus
-    created_at: Time
-    updated_at: Time
-    ended_at: Time | None
-    estimated_end_at: Time | None = Field(description="by its pace so far")
-    source: S3Uri = Field(description="the manifest")
-    rows: RowCounts
-    images: Count
-    cost: list[Money] = Field(description="what certainly was billed, by currency")
-    possibly_billed: list[Money]
-    estimated_cost_usd: AmountText
-    max_cost_usd: AmountText | None
-    committed_usd: AmountText | None = Field(description="of the cap, by rows that were started")
-    tolerated_failures: Count | None
-    max_concurrency: Annotated[int, Field(ge=1)] | None
-    rows_at_a_time: Annotated[int, Field(ge=1)]
-    stop_reason: GenerationFailure | None
-    files: dict[str, Link] = Field(description="once it has ended: links to its files, by name")
-    links: BatchLinks
 
 
 class RouteHealth(Answer):

@@ -1,92 +1,27 @@
-"""The calls of the native API, one by one: what each takes, answers and refuses."""
+"""The calls of the native API, one by one."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic import BaseModel
-
-from easel.domain.batch_order import BatchBounds, BatchOrder
+from easel.domain.batch_order import COUNT_MAX, USD, BatchBounds, BatchOrder
 from easel.domain.generation import Status
-from easel.domain.ids import BATCH_ID, GENERATION_ID
+from easel.domain.ids import BATCH_ID, BATCH_PLACE, GENERATION_ID
 from easel.domain.input_images import UploadRequest
 from easel.domain.request import Submission
+from easel.domain.rows import BODY_FORMS
 from easel.domain.tenancy import Scope
 from easel.errors import (
     BudgetReachedError,
     ConflictError,
-    ForbiddenError,
     IdempotencyMismatchError,
-    InternalError,
     InvalidRequestError,
-    LimitReachedError,
-    MalformedRequestError,
     NotFoundError,
-    RequestError,
-    UnauthorizedError,
-    UnsupportedMediaError,
 )
 from easel.openapi import account_answers as account
 from easel.openapi import answers
-from easel.openapi.words import WORDS, Words
+from easel.openapi import batch_answers as batches
+from easel.openapi.call import ALWAYS, ASKED, FOUND, HTML, KEYED, POSTED, WAITS, Call, Parameter, Told
+from easel.openapi.key_calls import KEYS
 from easel.steps.read import LIST_DEFAULT, LIST_MAX, WAIT_SECONDS_MAX
-
-Schema = dict[str, Any]
-JSON, HTML = "application/json", "text/html"
-ALWAYS = (InternalError,)
-KEYED = (UnauthorizedError, ForbiddenError, *ALWAYS)
-FOUND = (*KEYED, NotFoundError)
-POSTED = (*KEYED, MalformedRequestError, UnsupportedMediaError, InvalidRequestError)
-ASKED = (*POSTED, LimitReachedError)
-PRIVATE = ("Cache-Control",)
-WAITS = ("Cache-Control", "Retry-After")
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One that stands in the path, the query or a header."""
-
-    name: str
-    where: str
-    about: str
-    schema: Schema
-    example: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One answer of a call. Of `headers`, those in `sure` are always there. `links` are calls that go on from
-    it: operation id, and the parameter that is taken out of the answer."""
-
-    model: type[BaseModel] | tuple[type[BaseModel], ...] | None
-    about: str
-    headers: tuple[str, ...] = PRIVATE
-    sure: tuple[str, ...] = ()
-    links: tuple[tuple[str, str, str], ...] = ()
-    content_type: str = JSON
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One operation. `scope` is what its key must allow; without one it needs no key."""
-
-    method: str
-    path: str
-    id: str
-    tag: str
-    scope: Scope | None
-    told: Mapping[int, Told]
-    refusals: Sequence[type[RequestError]]
-    parameters: tuple[Parameter, ...] = ()
-    body: type[BaseModel] | None = None
-    body_needed: bool = True
-    idempotent: bool = False
-    words: Words = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "words", WORDS[self.id])
-
 
 GENERATION = Parameter(
     "id", "path", "The generation's id.", {"type": "string", "pattern": f"^{GENERATION_ID.pattern}$"}
@@ -113,21 +48,49 @@ IDEMPOTENCY_KEY = Parameter(
     {"type": "string", "minLength": 1, "maxLength": 257, "pattern": r'^("[ !#-~]{1,255}"|[!#-~]{1,255})$'},
     "8e03978e-40d5-43dd-bc93-6894a57f9324",
 )
+LIMIT = Parameter(
+    "limit",
+    "query",
+    "How many a page may hold.",
+    {"type": "integer", "minimum": 1, "maximum": LIST_MAX, "default": LIST_DEFAULT},
+)
 PAGE = (
     Parameter("status", "query", "Only those of this status.", {"enum": [one.value for one in Status]}),
     Parameter("model", "query", "Only those of this model.", {"type": "string"}),
-    Parameter(
-        "limit",
-        "query",
-        "How many a page may hold.",
-        {"type": "integer", "minimum": 1, "maximum": LIST_MAX, "default": LIST_DEFAULT},
-    ),
+    LIMIT,
     Parameter(
         "cursor",
         "query",
         "The `next_cursor` of the page before.",
         {"type": "string", "pattern": f"^{GENERATION_ID.pattern}$"},
     ),
+)
+BATCH_PAGE = (
+    LIMIT,
+    Parameter(
+        "cursor",
+        "query",
+        "The `next_cursor` of the page before.",
+        {"type": "string", "pattern": f"^{BATCH_PLACE.pattern}$"},
+    ),
+)
+BOUNDS = tuple(
+    Parameter(name, "query", f"{about} A JSON body's own comes first.", schema)
+    for name, about, schema in (
+        ("max_concurrency", "Rows at a time.", {"type": "integer", "minimum": 1, "maximum": COUNT_MAX}),
+        (
+            "tolerated_failures",
+            "Rows that may fail before no further row is started.",
+            {"type": "integer", "minimum": 0, "maximum": COUNT_MAX},
+        ),
+        ("max_cost_usd", "Dollars that all rows may cost.", {"type": "string", "pattern": f"^{USD}$"}),
+    )
+)
+DRY_RUN = Parameter(
+    "dry_run",
+    "query",
+    "Only says what is wrong with the rows, and what they may cost. A JSON body may say so itself.",
+    {"type": "boolean", "default": False},
 )
 DAYS = tuple(
     Parameter(name, "query", about, {"type": "string", "format": "date"})
@@ -199,24 +162,31 @@ BATCHES = (
         "POST", "/v1/batches", "createBatch", "Batches", Scope.BATCH,
         {
             202: Told(
-                account.Batch, "It is taken, or was before.", (*WAITS, "Location"), ("Location",), MADE
-            )
+                batches.Batch, "It is taken, or was before.", (*WAITS, "Location"), ("Location",), MADE
+            ),
+            200: Told(batches.BatchPlan, "With `dry_run`: what it would come to."),
         },
-        (*ASKED, NotFoundError, IdempotencyMismatchError), (), BatchOrder, idempotent=True,
+        (*ASKED, NotFoundError, IdempotencyMismatchError),
+        (*BOUNDS, DRY_RUN), BatchOrder, tuple(BODY_FORMS), idempotent=True,
+    ),
+    Call(
+        "GET", "/v1/batches", "listBatches", "Batches", Scope.BATCH,
+        {200: Told(batches.BatchPage, "A page.")},
+        (*KEYED, InvalidRequestError), BATCH_PAGE,
     ),
     Call(
         "GET", "/v1/batches/{id}", "getBatch", "Batches", Scope.BATCH,
-        {200: Told(account.Batch, "The batch.", WAITS)},
+        {200: Told(batches.Batch, "The batch.", WAITS)},
         FOUND, (BATCH,),
     ),
     Call(
         "POST", "/v1/batches/{id}/cancel", "cancelBatch", "Batches", Scope.BATCH,
-        {200: Told(account.Batch, "No further row is started.", WAITS)},
+        {200: Told(batches.Batch, "No further row is started.", WAITS)},
         (*FOUND, ConflictError), (BATCH,),
     ),
     Call(
         "POST", "/v1/batches/{id}/resume", "resumeBatch", "Batches", Scope.BATCH,
-        {202: Told(account.Batch, "It goes on.", (*WAITS, "Location"), ("Location",))},
+        {202: Told(batches.Batch, "It goes on.", (*WAITS, "Location"), ("Location",))},
         (*POSTED, NotFoundError, ConflictError), (BATCH,), BatchBounds, body_needed=False,
     ),
 )  # fmt: skip
@@ -278,7 +248,7 @@ OPEN = (
     ),
 )  # fmt: skip
 
-CALLS = (*GENERATIONS, *BATCHES, *WEBHOOKS, *CATALOGUE, *OPEN)
+CALLS = (*GENERATIONS, *BATCHES, *WEBHOOKS, *CATALOGUE, *KEYS, *OPEN)
 PATHS = {
     path: re.compile(re.sub(r"{[^}]+}", "[^/]+", re.escape(path).replace(r"\{", "{").replace(r"\}", "}")))
     for path in dict.fromkeys(call.path for call in CALLS)

@@ -6,15 +6,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from easel.catalogue import Catalogue
+from easel.domain.key_orders import KeyOrder, KeyTerms
 from easel.domain.request import Submission, WebhookEvent
 from easel.errors import RequestError
 from easel.openapi.account_answers import GatewayMessage, Problem
 from easel.openapi.answers import WebhookCall
-from easel.openapi.calls import CALLS, IDEMPOTENCY_KEY, JSON, Call, Parameter, Told
+from easel.openapi.call import JSON, Call, Parameter, Told
+from easel.openapi.calls import CALLS, IDEMPOTENCY_KEY, OPEN
 from easel.openapi.refusals import REFUSALS
 from easel.openapi.route_rules import route_rules
 from easel.openapi.schemas import SCHEMAS, component_schemas, refer
-from easel.openapi.words import ABOUT, EXAMPLES, HEADERS, TAGS, TITLE
+from easel.openapi.words import ABOUT, EXAMPLES, FILE_EXAMPLES, HEADERS, TAGS, TITLE
 
 Schema = dict[str, Any]
 VERSION = "1"  # of the paths below /v1; what is added to it changes no client
@@ -23,6 +25,11 @@ KEY: Schema = {"apiKey": []}
 # Not among the operations' parameters: a key is one request's, and a program that makes requests of the
 # description alone would send one key with many bodies, which is refused.
 IDEMPOTENCY = "IdempotencyKey"
+RULES: Mapping[type[BaseModel], str] = {
+    Submission: "RouteRules",
+    KeyOrder: "KeyRules",
+    KeyTerms: "KeyRules",
+}
 WEBHOOK_HEADERS = {
     "webhook-id": "The message's id, the same at each try.",
     "webhook-timestamp": "When this try was made, in seconds since 1970.",
@@ -47,7 +54,8 @@ def description(catalogue: Catalogue) -> dict[str, Any]:
         "paths": _paths(),
         "webhooks": {event.value: {"post": _webhook(event)} for event in WebhookEvent},
         "components": {
-            "schemas": dict(component_schemas(list(_models()))) | {"RouteRules": route_rules(catalogue)},
+            "schemas": dict(component_schemas(list(_models())))
+            | {"RouteRules": route_rules(catalogue), "KeyRules": _key_rules(catalogue)},
             "responses": _responses(),
             "parameters": {IDEMPOTENCY: _parameter(IDEMPOTENCY_KEY)},
             "securitySchemes": {
@@ -84,17 +92,19 @@ def _operation(call: Call) -> Schema:
         "summary": call.words.summary,
         "description": call.words.text,
     }
-    if call.scope is None:
+    if call in OPEN:
         operation["security"] = []
-    else:
+    elif call.scope is not None:
         operation["x-scope"] = call.scope.value
     if call.parameters:
         operation["parameters"] = [_parameter(one) for one in call.parameters]
     if call.idempotent:
         operation["x-idempotency-key"] = {"$ref": f"#/components/parameters/{IDEMPOTENCY}"}
     if call.body:
-        content = {"schema": _body_schema(call.body), "examples": _examples(EXAMPLES[call.id])}
-        operation["requestBody"] = {"required": call.body_needed, "content": {JSON: content}}
+        content = {JSON: {"schema": _body_schema(call.body), "examples": _examples(EXAMPLES[call.id])}}
+        # A file has no schema: of what is wrong in it, only its rows are refused.
+        content |= {media: {"examples": _examples(FILE_EXAMPLES[media])} for media in call.body_files}
+        operation["requestBody"] = {"required": call.body_needed, "content": content}
     answers: Schema = {str(status): _told(told) for status, told in call.told.items()}
     for name, refusals in _by_status(call.refusals):
         answers[str(refusals[0].status)] = {"$ref": f"#/components/responses/{name}"}
@@ -104,9 +114,18 @@ def _operation(call: Call) -> Schema:
 
 
 def _body_schema(model: type[BaseModel]) -> Schema:
-    """What is posted to make a generation must also be something that a route takes."""
-    rules = {"$ref": f"{SCHEMAS}RouteRules"}
-    return {"allOf": [refer(model), rules]} if model is Submission else dict(refer(model))
+    """What is posted to make a generation must also be something that a route takes; a key's models and
+    routes must be ones that there are."""
+    rules = RULES.get(model)
+    return {"allOf": [refer(model), {"$ref": SCHEMAS + rules}]} if rules else dict(refer(model))
+
+
+def _key_rules(catalogue: Catalogue) -> Schema:
+    known = {"models": catalogue.models, "routes": tuple(catalogue.routes)}
+    return {
+        "description": "The models and routes that there are.",
+        "properties": {name: {"items": {"enum": list(names)}} for name, names in known.items()},
+    }
 
 
 def _parameter(one: Parameter) -> Schema:

@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from easel.openapi.call import JSON
 from easel.openapi.schemas import SCHEMAS
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -100,7 +101,8 @@ def _calls(description: Mapping[str, Any]) -> Iterator[str]:
 
 def _call(description: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> str:
     scope = operation.get("x-scope")
-    needs = f"Needs a key with the scope <code>{scope}</code>." if scope else "Needs no key."
+    any_key = "Needs no key." if "security" in operation else "Needs a key, whatever its scopes."
+    needs = f"Needs a key with the scope <code>{scope}</code>." if scope else any_key
     parts = [
         f'<section class="call" id="{operation["operationId"]}"><h3>{escape(operation["summary"])}</h3>',
         f'<p class="path"><span class="method {method}">{method.upper()}</span> {escape(path)}</p>',
@@ -126,7 +128,7 @@ def _asking(
     if body is None:
         yield _curl("", path, method, operation, None)
         return
-    content = body["content"]["application/json"]
+    content = body["content"][JSON]
     optional = "" if body["required"] else " (may be left out)"
     model = content["schema"].get("allOf", [content["schema"]])[0]
     yield f"<h4>Body{optional}</h4><p>{_type(model)}</p>"
@@ -136,6 +138,9 @@ def _asking(
         yield '<p>Some route must take it: see <a href="#routes">what routes take</a>.</p>'
     for name, example in content.get("examples", {}).items():
         yield _curl(name, path, method, operation, example["value"])
+    for media, file in body["content"].items():
+        for name, example in file["examples"].items() if "schema" not in file else ():
+            yield _curl(f"a file of {name}", path, method, operation, example["value"], media)
 
 
 def _answers(description: Mapping[str, Any], operation: Mapping[str, Any]) -> Iterator[str]:
@@ -168,14 +173,17 @@ def _resolved(description: Mapping[str, Any], told: Mapping[str, Any]) -> Mappin
     return found
 
 
-def _curl(name: str, path: str, method: str, operation: Mapping[str, Any], body: Any) -> str:
+def _curl(
+    name: str, path: str, method: str, operation: Mapping[str, Any], body: Any, media: str = JSON
+) -> str:
     verb = "" if method == "get" or body is not None else f"-X {method.upper()} "
     words = [f'curl -s {verb}"$EASEL{path}"']
-    if "x-scope" in operation:
+    if "security" not in operation:
         words.append('-H "Authorization: Bearer $KEY"')
     if body is not None:
-        words.append("-H 'Content-Type: application/json'")
-        words.append(f"-d '{json.dumps(body, indent=2, ensure_ascii=False)}'")
+        text = body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)
+        words.append(f"-H 'Content-Type: {media}'")
+        words.append(f"--data-binary '{text}'" if media != JSON else f"-d '{text}'")
     shown = " \\\n  ".join(words)
     title = f'<p class="soft">{escape(name)}</p>' if name else ""
     return f'{title}<div class="example"><pre><code>{escape(shown, quote=False)}</code></pre></div>'

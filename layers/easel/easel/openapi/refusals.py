@@ -69,7 +69,7 @@ REFUSALS: Mapping[type[RequestError], Refusal] = {
         ),
         Refusal("Its state does not allow it.", ConflictError("The generation has ended as succeeded.")),
         Refusal(
-            "The body is not JSON by its type.",
+            "The body is of a type that is not taken.",
             UnsupportedMediaError('Send JSON, with "Content-Type: application/json".'),
         ),
         Refusal(

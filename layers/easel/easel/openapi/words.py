@@ -17,8 +17,9 @@ One API over every vendor of Qwen-Image. A request becomes a *generation* with a
 a vendor, verifies the picture, keeps it in your bucket, and only then says `succeeded`.
 
 **Keys.** Send `Authorization: Bearer KEY`. A key has scopes (`generate`, `read`, `batch`, `usage`,
-`webhook`), and may have limits: of requests a minute, of generations at a time, and of money. A limit
-that is reached answers 429, or 402 for money, and says which one and whose.
+`webhook`; `admin` only where that is said), and may have limits: of requests a minute, of generations
+at a time, and of money. A limit that is reached answers 429, or 402 for money, and says which one and
+whose. `GET /v1/key` tells a key what it may do.
 
 **Paid once.** A vendor is asked at most once for a picture, unless it certainly did not take the request
 or `on_unknown` is `resubmit`. Send an `Idempotency-Key` header with what you post (1 to 255 printable
@@ -39,6 +40,7 @@ TAGS = {
     "Batches": "Many generations from one manifest, within a bound on cost and failures.",
     "Webhooks": "Being told when a generation ends, in the Standard Webhooks form.",
     "Models and usage": "What can be asked for, what it costs, how routes fare, what was spent.",
+    "Keys and limits": "Who may call, what for, and how much of it.",
     "About": "Without a key.",
 }
 KEY = "`Idempotency-Key` makes sending it again safe."
@@ -73,9 +75,13 @@ WORDS: Mapping[str, Words] = {
     ),
     "createBatch": Words(
         "Make a batch",
-        f"Of `rows`, or of a file in the deployment's inbox bucket. Each row is a request. {KEY} What is "
-        "wrong with a row is said in the batch's errors; the others run.",
+        "Of `rows`, of a file in the deployment's inbox bucket, or of a file that is the body itself, 6 MB "
+        f"at most. Each row is a request. {KEY} What is wrong with a row is said in the batch's errors; the "
+        "others run. With `dry_run` nothing is made: it answers what is wrong with each row in the very "
+        "same words, and what the others may cost. Budgets, limits and what links lead to are looked at "
+        "when a row starts.",
     ),
+    "listBatches": Words("List batches", "The tenant's, newest first, each with its counts and cost so far."),
     "getBatch": Words(
         "Look at a batch", "Rows by status and the cost so far; once it has ended, links to its files."
     ),
@@ -93,7 +99,8 @@ WORDS: Mapping[str, Words] = {
     ),
     "redeliver": Words(
         "Tell a webhook again",
-        "A new delivery of the generation's end. 409 before it has ended, and where it has no webhook.",
+        "A new delivery of the generation's end, with the `webhook-id` of the first, by which its "
+        "receiver knows that it is the same message. 409 before it has ended, and where it has no webhook.",
     ),
     "getWebhookKeys": Words(
         "The tenant's webhook keys",
@@ -107,6 +114,41 @@ WORDS: Mapping[str, Words] = {
         "What was spent",
         "By day, model and route, exact to the sum of the receipts of generations that were made on these"
         " days and have ended. The last 30 days unless `from` and `to` name others.",
+    ),
+    "getOwnKey": Words(
+        "Look at the key that asks",
+        "What it may do, its limits and its tenant's, and what is used of them. Every key may ask this, "
+        "whatever its scopes. A change is seen after half a minute at most.",
+    ),
+    "createKey": Words(
+        "Make a key",
+        "The answer alone tells its secret. An `Idempotency-Key` is refused: a repeat could not be answered "
+        "like the first time. Where an answer was lost, revoke the key that `GET /v1/keys` shows.",
+    ),
+    "listKeys": Words("List keys", "All of them, or a tenant's; each by the first characters of its secret."),
+    "changeKey": Words(
+        "Change a key",
+        "What is left out stays. Functions see it after half a minute at most. 409 where a key would take "
+        "the scope `admin` from itself.",
+    ),
+    "rotateKey": Words(
+        "Rotate a key",
+        "A new secret, told in this answer alone; the one before works for `overlap_hours` beside it. 409 "
+        "while an earlier one still does, unless `overlap_hours` is 0: that ends all earlier secrets, and no "
+        "key may do it to itself.",
+    ),
+    "revokeKey": Words(
+        "Revoke a key",
+        "None of its secrets works any more, after half a minute at most. What it asked for goes on. 409 for "
+        "the key that asks.",
+    ),
+    "getTenant": Words(
+        "Look at a tenant", "What holds for all of its keys together, and for its requests without a key."
+    ),
+    "changeTenant": Words(
+        "Change a tenant",
+        "What is left out stays; a webhook is replaced as a whole. Functions see it after half a minute at "
+        "most.",
     ),
     "getHealth": Words("Whether it answers", "Looks at nothing else."),
     "getDescription": Words("This description", "OpenAPI 3.1."),
@@ -146,9 +188,36 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "max_cost_usd": "5.00",
         },
         "a manifest": {"manifest": "s3://easel-inbox/manifests/owls.jsonl", "max_concurrency": 20},
+        "what is wrong with it": {"rows": [{"model": "qwen-image-max"}], "dry_run": True},
     },
     "resumeBatch": {"a higher cap": {"max_cost_usd": "10.00"}},
+    "createKey": {
+        "a shop's": {
+            "tenant": "acme",
+            "name": "shop",
+            "limits": {"per_minute": 60, "usd_per_day": "5.00"},
+        },
+        "for reading alone": {"tenant": "acme", "scopes": ["read", "usage"], "expires_in_days": 90},
+        "for two models": {"tenant": "acme", "models": ["qwen-image-max", "qwen-image-plus"]},
+    },
+    "changeKey": {"a higher budget, any model": {"limits": {"usd_per_day": "10.00"}, "models": None}},
+    "rotateKey": {"with two days to exchange it": {"overlap_hours": 48}},
+    "changeTenant": {
+        "a budget and a webhook": {
+            "limits": {"usd_per_month": "100.00", "concurrency": None},
+            "webhook": "https://acme.example/easel",
+        }
+    },
     "createUpload": {"a photo": {"content_type": "image/jpeg", "bytes": 2400000}},
+}
+JSON_LINES = """\
+{"custom_id": "owl", "model": "qwen-image-max", "prompt": "an owl"}
+{"custom_id": "fox", "model": "qwen-image-max", "prompt": "a fox", "size": "16:9"}
+"""
+FILE_EXAMPLES: Mapping[str, Mapping[str, str]] = {
+    "application/jsonl": {"JSON Lines": JSON_LINES},
+    "application/x-ndjson": {"NDJSON": JSON_LINES},
+    "text/csv": {"CSV": "custom_id,model,prompt\nowl,qwen-image-max,an owl\nfox,qwen-image-max,a fox\n"},
 }
 HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Allow": ("The methods that there are.", {"type": "string"}),

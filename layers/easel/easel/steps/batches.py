@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from easel.domain.batch import Batch, BatchStatus, Bounds, Source, Tally
 from easel.domain.generation import GenerationError
 from easel.domain.ids import batch_id_of, is_batch_id
-from easel.domain.rows import ROW_BYTES_MAX, form_of
+from easel.domain.rows import BODY_FORMS, ROW_BYTES_MAX, Form, form_of
 from easel.domain.tenancy import Caller
 from easel.errors import (
     AlreadyExistsError,
@@ -20,9 +20,30 @@ from easel.errors import (
     NotFoundError,
     VersionConflictError,
 )
-from easel.ports import BatchStore, Clock, Files, Workflow
+from easel.ports import BatchPage, BatchStore, Clock, Files, Workflow
+from easel.steps.read import checked_limit
 
 TURNS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RowsFile:
+    """A file of rows that came as a body."""
+
+    form: Form
+    data: bytes = field(repr=False)
+
+
+def file_of(rows: Sequence[Mapping[str, Any]]) -> RowsFile:
+    """Rows as the file that they are read from. Raises InvalidRequestError for one that is too long."""
+    # Half a character is written as it is: whoever reads the rows refuses that one.
+    lines = [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") for row in rows]
+    for number, line in enumerate(lines):
+        if len(line) > ROW_BYTES_MAX - 1:
+            what = f"has {len(line)} bytes, at most {ROW_BYTES_MAX - 1} are taken"
+            problem = FieldProblem(f"rows.{number}", what, ROW_BYTES_MAX - 1)
+            raise InvalidRequestError("A row is too long.", [problem])
+    return RowsFile(Form.JSONL, b"\n".join(lines) + b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +56,19 @@ class Batcher:
     clock: Clock
     image_bucket: str
 
-    def from_rows(
-        self, caller: Caller, rows: Sequence[Mapping[str, Any]], bounds: Bounds, key: str | None = None
-    ) -> Batch:
+    def from_file(self, caller: Caller, file: RowsFile, bounds: Bounds, key: str | None = None) -> Batch:
         """A batch of these rows; the earlier one where key and rows came before.
 
-        The rows are written down as they came: what is wrong with one is said in the batch's errors, not
-        here. Raises InvalidRequestError for a row that is too long to be one, and IdempotencyMismatchError.
+        The file is kept as it came: what is wrong with a row is said in the batch's errors, not here. Raises
+        IdempotencyMismatchError.
         """
-        # Half a character is written as it is: whoever reads the rows refuses that one.
-        lines = [json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") for row in rows]
-        for number, line in enumerate(lines):
-            if len(line) > ROW_BYTES_MAX - 1:
-                what = f"has {len(line)} bytes, at most {ROW_BYTES_MAX - 1} are taken"
-                problem = FieldProblem(f"rows.{number}", what, ROW_BYTES_MAX - 1)
-                raise InvalidRequestError("A row is too long.", [problem])
-        data = b"\n".join(lines) + b"\n"
-        digest = hashlib.sha256(data).hexdigest()
+        digest = hashlib.sha256(file.data).hexdigest()
         batch_id = batch_id_of(caller.tenant, "rows", key or f"{self.clock.now().isoformat()} {digest}")
         # The name is of this content: another body under the same key overwrites nothing.
-        file = f"batches/{batch_id}/work/input-{digest[:32]}.jsonl"
-        etag = self.files.put(file, data, "application/jsonl")
-        source = Source(bucket=self.image_bucket, key=file, etag=etag)
+        name = f"batches/{batch_id}/work/input-{digest[:32]}.{file.form.value}"
+        media = next(media for media, form in BODY_FORMS.items() if form is file.form)
+        etag = self.files.put(name, file.data, media)
+        source = Source(bucket=self.image_bucket, key=name, etag=etag)
         return self._made(batch_id, caller, source, bounds, trusted=False)
 
     def from_object(self, caller: Caller, source: Source, bounds: Bounds, *, trusted: bool) -> Batch:
@@ -77,6 +89,10 @@ class Batcher:
         if found is None or found.tenant != tenant:
             raise NotFoundError(f"There is no batch {batch_id[:40]!r}.")
         return found, self.store.tally(batch_id)
+
+    def list(self, tenant: str, limit: int, cursor: str | None) -> BatchPage:
+        """A page, newest first. Raises InvalidRequestError naming the parameter that is wrong."""
+        return self.store.list(tenant, checked_limit(limit), cursor)
 
     def cancel(self, tenant: str, batch_id: str) -> Batch:
         """No further row is started. What vendors were asked for comes to its end and is kept: it is paid.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from easel.domain.facts import Tell, ended
 from easel.domain.generation import Generation, GenerationError, Status
 from easel.errors import ConflictError, VersionConflictError
 from easel.ports import Clock, GenerationStore
@@ -19,6 +20,7 @@ class Canceler:
     reader: Reader
     announcer: Announcer
     clock: Clock
+    tell: Tell
 
     def cancel(self, tenant: str, generation_id: str) -> Generation:
         """The canceled generation; one that was canceled before is as good.
@@ -40,5 +42,6 @@ class Canceler:
                 self.store.save(canceled)
             except VersionConflictError:
                 continue
+            self.tell(ended(generation, canceled))
             return self.announcer.announce(canceled)
         raise ConflictError("The generation moves too fast to be canceled; try again.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from easel.catalogue import Catalogue, Route
+from easel.domain.facts import Tell, accepted
 from easel.domain.generation import Generation, Origin, Reservation, Status
 from easel.domain.ids import new_generation_id
 from easel.domain.ledger import Reserving, reservings
@@ -39,6 +40,7 @@ class Creator:
     clock: Clock
     tenants: Tenants
     forecast: Forecast
+    tell: Tell
     policy: Policy = Policy.BALANCED
     plain_webhooks: bool = False  # told without TLS, too: on the local stack, to this machine
 
@@ -54,9 +56,9 @@ class Creator:
     ) -> Generation:
         """A queued generation, or the earlier one of the same idempotency key and body, or of the same row.
 
-        A front door prefers the routes of its own endpoints. A caller's execution that carries the generation
-        is not started again. Raises InvalidRequestError naming the fields, IdempotencyMismatchError,
-        ForbiddenError, BudgetReachedError, LimitReachedError, or CostCapError. Nothing is written then.
+        A front door prefers the routes of its own endpoints. An execution that carries it is not started again.
+        Raises InvalidRequestError naming the fields, IdempotencyMismatchError, ForbiddenError,
+        BudgetReachedError, LimitReachedError, or CostCapError; then input images may have been written.
         """
         tenant = caller.tenant
         idempotency = Idempotency(key, fingerprint(request)) if key else None
@@ -97,6 +99,7 @@ class Creator:
             if (known := self._known(generation, idempotency)) is not None:
                 return known
             raise
+        self.tell(accepted(generation))
         return self._started(generation)
 
     def _known(self, generation: Generation, idempotency: Idempotency | None) -> Generation | None:

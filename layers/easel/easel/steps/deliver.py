@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from math import ceil
 from typing import Any
 
+from easel.domain.facts import Tell, delivery_tried
 from easel.domain.generation import Generation
 from easel.domain.webhooks import (
     ASKS_TO_WAIT,
@@ -46,6 +47,7 @@ class Deliverer:
     posts: Posts
     keys_of: Callable[[str], SigningKeys]
     clock: Clock
+    tell: Tell
     schedule: tuple[int, ...] = SCHEDULE_SECONDS
 
     def deliver(self, delivery_id: str) -> Delivery:
@@ -63,6 +65,7 @@ class Deliverer:
         if delivery.due(self.clock.now()):
             delivery = self._tried(delivery)
             self.deliveries.save(delivery)
+            self.tell(delivery_tried(delivery))
         return delivery
 
     def state(self, delivery: Delivery) -> dict[str, Any]:

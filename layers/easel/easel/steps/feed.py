@@ -127,7 +127,7 @@ class Feeder:
         request = request_of(row["request"])
         origin = Origin(batch=batch.id, row=row["row"], custom_id=row["custom_id"])
         hold, cap = None, batch.bounds.max_cost_usd
-        caller = batch.caller_of(row["tenant"])
+        caller = batch.caller.on_behalf_of(row["tenant"])
         if cap is not None:
             usd = most_usd(request, [choice.route for choice in self.creator.choose(caller, request)])
             hold, origin = Hold(batch.id, usd, cap), origin.having(reserved_usd=usd)

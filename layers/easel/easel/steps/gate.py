@@ -1,6 +1,7 @@
 """Gate: who calls, whether the key allows it, and whether it is not too much at a time."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from easel.domain.tenancy import Caller, Limits, Quota, Scope
 from easel.errors import ForbiddenError, LimitReachedError, NoKeyError, ReachedLimit, UnauthorizedError
@@ -19,8 +20,11 @@ class Gate:
     clock: Clock
 
     def caller(self, authorization: str | None, scope: Scope) -> Caller:
-        """Who sent this `Authorization` header. Raises UnauthorizedError or ForbiddenError."""
-        caller = self.known(authorization)
+        """Who sent this `Authorization` header. Raises UnauthorizedError or ForbiddenError.
+
+        Who administers is looked up anew: what was revoked a moment ago makes no other key.
+        """
+        caller = self.known(authorization, anew=scope is Scope.ADMIN)
         if not caller.may(scope):
             raise ForbiddenError(f"The API key does not have the scope {scope.value!r}.")
         return caller
@@ -38,12 +42,12 @@ class Gate:
         ]
         return caller.with_quota(min(quotas, key=lambda quota: quota.left, default=None))
 
-    def known(self, authorization: str | None) -> Caller:
+    def known(self, authorization: str | None, *, anew: bool = False) -> Caller:
         """Who sent it, whatever the key may be used for. Raises UnauthorizedError."""
         scheme, _, secret = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise NoKeyError('Send the API key as "Authorization: Bearer KEY".')
-        key = self.keys.find(secret.strip())
+        key = self.keys.find(secret.strip(), anew=anew)
         if key is None or not key.works_at(self.clock.now()):
             raise UnauthorizedError("The API key is not known.")
         return Caller(tenant=key.tenant, key=key)
@@ -52,10 +56,15 @@ class Gate:
         if limits.per_minute is None:
             return None
         now = self.clock.now()
-        minute = now.replace(second=0, microsecond=0)
+        minute = minute_of(now)
         resets = max(1, MINUTE_SECONDS - int((now - minute).total_seconds()))
         left = self.quotas.count(owner, minute, limits.per_minute)
         if left is None:
             reached = ReachedLimit("requests_per_minute", owner, str(limits.per_minute), resets)
             raise LimitReachedError(f"The {owner} may ask {limits.per_minute} times a minute.", (), reached)
         return Quota(owner=owner, per_minute=limits.per_minute, left=left, resets_in_seconds=resets)
+
+
+def minute_of(moment: datetime) -> datetime:
+    """When the minute began whose requests are counted together."""
+    return moment.replace(second=0, microsecond=0)

@@ -49,11 +49,11 @@ class LinkedImages:
 
     def _check(self, link: str, seconds: float) -> None:
         try:
-            answer, start = self.links.head_bytes(link, START_BYTES, seconds)
+            answer = self.links.head_bytes(link, START_BYTES, seconds)
         except (NotSentError, AnswerLostError):
             return
         if answer.status == 200 and answer.headers.get("content-encoding", "identity") == "identity":
-            check_start(start, announced_length(answer))
+            check_start(answer.body, announced_length(answer))
 
 
 def announced_length(answer: HttpResponse) -> int | None:

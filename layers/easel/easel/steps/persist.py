@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from easel.catalogue import Catalogue, Endpoint
+from easel.domain.facts import Tell, kept
 from easel.domain.generation import Generation, Image, ResultRef, Status
 from easel.domain.image_bytes import ImageFacts, ImageVerifier
 from easel.errors import (
@@ -42,6 +43,7 @@ class Persister:
     transport: Transport
     catalogue: Catalogue
     clock: Clock
+    tell: Tell
     extra_hosts: tuple[str, ...] = ()
 
     def persist(self, generation_id: str) -> Next:
@@ -71,7 +73,9 @@ class Persister:
         now = self.clock.now()
         ordered = tuple(sorted(images, key=lambda image: image.key))
         if not left:
-            self.store.save(generation.kept(now, ordered))
+            generation = generation.kept(now, ordered)
+            self.store.save(generation)
+            self.tell(kept(generation))
             return Next(generation_id, "settle")
         if len(left) < len(attempt.results):
             self.store.save(generation.partly_kept(now, ordered, tuple(left)))

@@ -79,6 +79,7 @@ class Poller:
                     endpoint = self.calls.route_of(generation).endpoint
                     charges = failed_charges(endpoint, generation.current_attempt, answer)
                     return generation.attempt_failed(now, failure, charges)
+                self.desk.report_question(generation, failure)
                 return generation if failure.retryable else self._blind(generation, None, failure)
 
     def _blind(self, generation: Generation, word: str | None, failure: Failure | None) -> Generation:

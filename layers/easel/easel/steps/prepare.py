@@ -1,7 +1,7 @@
 """Prepare: read a batch's manifest as a stream, check every row, lay them down in chunks. Buys nothing."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,14 +11,10 @@ from easel.catalogue import Catalogue
 from easel.domain.batch import CHUNK_BYTES, CHUNK_ROWS, Batch, BatchStatus, chunk_key
 from easel.domain.generation import GenerationError
 from easel.domain.limits import RouteLimits
-from easel.domain.reading import request_of
-from easel.domain.request import DEADLINE_SECONDS_MAX, GenerationRequest
 from easel.domain.rows import BadRow, Form, Row, RowReader, form_of
-from easel.domain.tenancy import Caller, checked_tenant
-from easel.errors import FieldProblem, FileChangedError, InvalidRequestError, NotFoundError, RequestError
+from easel.errors import FileChangedError, NotFoundError
 from easel.ports import BatchStore, Clock, Files
-from easel.routing import Choice
-from easel.steps.create import most_usd
+from easel.steps.judge import Choose, Judged, judged
 from easel.view import field_view
 
 STEP_SECONDS = 240.0  # of one run, below the function's own 300 s; the next run goes on where it stopped
@@ -70,7 +66,7 @@ class Preparer:
 
     store: BatchStore
     files: Files
-    choose: Callable[[Caller, GenerationRequest], Sequence[Choice]]
+    choose: Choose
     catalogue: Catalogue
     limits: Mapping[str, RouteLimits]
     clock: Clock
@@ -134,12 +130,13 @@ class Preparer:
         return batch.stopping(self.clock.now(), reason).having(**read.counted())
 
     def _take(self, batch: Batch, said: Row | BadRow, chunk: Chunk, read: "Reading") -> None:
-        line, cost, names = self._checked(batch, said)
-        chunk.add(line, refused=cost is None)
+        row = judged(said, batch.caller, self.choose, trusted=batch.trusted)
+        refused = bool(row.problems)
+        chunk.add(_line(row), refused=refused)
         read.rows += 1
-        read.refused += cost is None
-        read.usd += cost or 0
-        read.routes |= names
+        read.refused += refused
+        read.usd += row.usd
+        read.routes.update(row.routes)
 
     def _lay_down(self, batch: Batch, chunk: Chunk, read: "Reading") -> None:
         read.chunks += 1
@@ -148,27 +145,6 @@ class Preparer:
             self.files.put(key, b"".join(chunk.refused), "application/jsonl")
         # Written also where no row was accepted: chunks are counted by these.
         self.files.put(chunk_key(batch.id, "rows", read.chunks), b"".join(chunk.rows), "application/jsonl")
-
-    def _checked(self, batch: Batch, said: Row | BadRow) -> tuple[bytes, Decimal | None, set[str]]:
-        """The row as a line, what it may cost (None: it is refused), and its routes."""
-        row = {"row": said.number, "custom_id": said.custom_id}
-        if isinstance(said, BadRow):
-            return _line({**row, "problems": [field_view(said.problem)]}), None, set()
-        fields = dict(said.fields)
-        tenant = fields.pop("tenant", batch.tenant)
-        fields.setdefault("deadline_seconds", DEADLINE_SECONDS_MAX)  # rows wait for their turns
-        try:
-            if checked_tenant(tenant) != batch.tenant and not batch.trusted:
-                raise InvalidRequestError("", [FieldProblem("tenant", "cannot be named here")])
-            request = request_of(fields)
-            if not batch.trusted and any(image.startswith("s3://") for image in request.images):
-                raise InvalidRequestError("", [FieldProblem("images", "must be https or data URLs")])
-            routes = [choice.route for choice in self.choose(batch.caller_of(tenant), request)]
-        except RequestError as error:
-            problems = error.problems or (FieldProblem("row", error.detail),)
-            return _line({**row, "problems": [field_view(one) for one in problems]}), None, set()
-        line = _line({**row, "tenant": tenant, "request": fields})
-        return line, most_usd(request, routes), {route.name for route in routes}
 
     def _at_once(self, batch: Batch, routes: set[str]) -> int:
         """How many rows may run at a time: what the vendors take of them before they would wait too long."""
@@ -206,5 +182,10 @@ def window(batch: Batch) -> int:
     return min(batch.at_once, CHUNK_ROWS_AT_ONCE)
 
 
-def _line(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(values, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+def _line(row: Judged) -> bytes:
+    said: dict[str, Any] = {"row": row.number, "custom_id": row.custom_id}
+    if row.problems:
+        said["problems"] = [field_view(problem) for problem in row.problems]
+    else:
+        said |= {"tenant": row.tenant, "request": row.fields}
+    return json.dumps(said, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

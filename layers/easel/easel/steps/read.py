@@ -44,9 +44,14 @@ class Reader:
             raise InvalidRequestError(
                 "There is no such status.", [FieldProblem("status", "is not a status", allowed=allowed)]
             )
-        if not 1 <= limit <= LIST_MAX:
-            bounds = f"1 to {LIST_MAX}"
-            raise InvalidRequestError(
-                "The limit is out of range.", [FieldProblem("limit", f"must be {bounds}", bounds)]
-            )
-        return self.store.list(tenant, status=status, model=model, limit=limit, cursor=cursor)
+        return self.store.list(tenant, status=status, model=model, limit=checked_limit(limit), cursor=cursor)
+
+
+def checked_limit(limit: int) -> int:
+    """How many a page may hold, where it may. Raises InvalidRequestError."""
+    if 1 <= limit <= LIST_MAX:
+        return limit
+    bounds = f"1 to {LIST_MAX}"
+    raise InvalidRequestError(
+        "The limit is out of range.", [FieldProblem("limit", f"must be {bounds}", bounds)]
+    )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from easel.domain.facts import Tell, delivery_given_up, queue, reconciled, waited_seconds
+from easel.domain.generation import Generation
 from easel.domain.ids import is_batch_id, is_delivery_id
 from easel.errors import EaselError, VersionConflictError
 from easel.ports import BatchStore, Clock, GenerationStore, Workflow
@@ -15,6 +17,7 @@ GRACE_SECONDS = 30.0  # after a deadline, for the execution to settle by itself
 CARRIERS_MAX = 10  # executions of one generation, before it is ended as it stands
 SWEEP_SECONDS = 40.0  # of one run, below the function's own 60 s; the next run goes on
 CARRIED, RESTARTED, SETTLED, TOLD, ENDED = "carried", "restarted", "settled", "told", "ended"
+MENDED = frozenset({RESTARTED, SETTLED, TOLD})  # the fates of what nobody cared for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class DeliveryReconciler:
 
     store: DeliveryStore
     workflow: Workflow
+    tell: Tell
 
     def look_after(self, delivery_id: str) -> str:
         """Leave it, start an execution that tries it when it is time, or give it up."""
@@ -71,7 +75,9 @@ class DeliveryReconciler:
         carrier = delivery.carrier if carried is None else delivery.carrier + 1
         try:
             if carrier > CARRIERS_MAX:
-                self.store.save(delivery.given_up())
+                given_up = delivery.given_up()
+                self.store.save(given_up)
+                self.tell(delivery_given_up(given_up))
                 return SETTLED
             if carrier != delivery.carrier:
                 self.store.save(delivery.carried_by(carrier))
@@ -91,6 +97,7 @@ class Reconciler:
     batches: BatchReconciler
     deliveries: DeliveryReconciler
     clock: Clock
+    tell: Tell
 
     def sweep(self) -> dict[str, int]:
         """Look after each generation that is not done and has not moved for a while; how many met which fate.
@@ -99,14 +106,17 @@ class Reconciler:
         end, as an ExceptionGroup.
         """
         now = self.clock.now()
-        fates, faults = [], []
+        fates, faults, longest = [], [], 0.0
         for one in self.store.quiet(now - timedelta(seconds=QUIET_SECONDS)):
             try:
-                fates.append(self.look_after(one))
+                fate, waited = self._looked_after(one)
+                fates.append(fate)
+                longest = max(longest, waited)
             except (EaselError, ValueError) as error:  # a record that cannot be read, or not be moved
                 faults.append(error)
             if (self.clock.now() - now).total_seconds() > SWEEP_SECONDS:
                 break
+        self.tell(queue(longest))
         if faults:
             raise ExceptionGroup("some generations could not be looked after", faults)
         return {fate: fates.count(fate) for fate in (CARRIED, RESTARTED, SETTLED, TOLD, ENDED)}
@@ -117,11 +127,25 @@ class Reconciler:
         The steps read the ledger before they do anything, so a further execution never asks a vendor twice,
         and two of them beside each other only lose each other's writes.
         """
-        if is_batch_id(generation_id):
-            return self.batches.look_after(generation_id)
-        if is_delivery_id(generation_id):
-            return self.deliveries.look_after(generation_id)
-        now, generation = self.clock.now(), self.store.get(generation_id)
+        return self._looked_after(generation_id)[0]
+
+    def _looked_after(self, carried_id: str) -> tuple[str, float]:
+        """The fate, and for how many seconds a generation has waited to be asked for."""
+        waited = 0.0
+        if is_batch_id(carried_id):
+            fate = self.batches.look_after(carried_id)
+        elif is_delivery_id(carried_id):
+            fate = self.deliveries.look_after(carried_id)
+        else:
+            generation = self.store.get(carried_id)
+            waited = waited_seconds(generation, self.clock.now()) if generation else 0.0
+            fate = self._fate(generation)
+        if fate in MENDED:
+            self.tell(reconciled(carried_id, fate))
+        return fate, waited
+
+    def _fate(self, generation: Generation | None) -> str:
+        now = self.clock.now()
         if generation is None or generation.announced:
             return ENDED
         if generation.terminal:

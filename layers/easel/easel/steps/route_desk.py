@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from easel.catalogue import Catalogue, Route
+from easel.domain.facts import Tell, answered, asked, question_refused
 from easel.domain.failover import (
     BREAKER_FAILURES,
     Candidate,
@@ -15,7 +16,7 @@ from easel.domain.failover import (
     reason,
     remaining_routes,
 )
-from easel.domain.failure import FailureClass
+from easel.domain.failure import Failure, FailureClass
 from easel.domain.generation import AttemptState, Generation, Slot
 from easel.domain.latency import expectation
 from easel.domain.limits import NO_LIMITS, RouteLimits
@@ -43,6 +44,7 @@ class RouteDesk:
     catalogue: Catalogue
     limits: Mapping[str, RouteLimits]
     clock: Clock
+    tell: Tell
 
     def turn(self, generation: Generation) -> Slot | Later | None:
         """The route to ask, when, and why. A slot in the future is this generation's own, which only a rate
@@ -91,9 +93,14 @@ class RouteDesk:
         until = min(generation.deadline_at, now + timedelta(seconds=route.typical_seconds * LOST_SHARE))
         return self.states.take_place(route.limit_scope, generation.id, running, now, until)
 
+    def asks(self, generation: Generation) -> None:
+        """Tell that a vendor is about to be asked: to be called once the intent is written."""
+        self.tell(asked(generation))
+
     def report(self, generation: Generation, *, failures_before: int = 0) -> None:
         """Tell how the latest attempt went: to be called once its answer is written."""
         attempt, now = generation.current_attempt, self.clock.now()
+        self.tell(answered(generation, now))
         route = self.catalogue.routes[attempt.route]
         at_work = attempt.state is AttemptState.ACCEPTED and not attempt.results
         if not at_work and self._limits(route.name).running is not None:
@@ -109,6 +116,11 @@ class RouteDesk:
             self.states.pause(route.limit_scope, now + patience)
         elif failure.failure_class is FailureClass.TRANSIENT:
             self.states.failed(route.name, now)
+
+    def report_question(self, generation: Generation, failure: Failure) -> None:
+        """Tell that a question after a task was refused: to be called at each such answer."""
+        if failure.failure_class is FailureClass.RATE_LIMIT:
+            self.tell(question_refused(generation, failure))
 
     def _candidates(self, routes: Sequence[Route]) -> list[Candidate]:
         names = [name for route in routes for name in (route.name, route.limit_scope)]

@@ -17,7 +17,8 @@ from easel.domain.ids import row_generation_id
 from easel.domain.money import Money
 from easel.plain import money_view
 from easel.ports import Files, GenerationStore, ImageStore
-from easel.view import generation_view
+from easel.steps.judge import told_twice
+from easel.view import field_view, generation_view
 
 NOT_STARTED, NOT_ENDED = "not_started", "not_ended"
 LEFT_OVER = frozenset({NOT_STARTED, NOT_ENDED})  # what a resumed batch goes on with
@@ -178,8 +179,8 @@ class Reporter:
                 "error": refused_line({**row, "problems": wrong}) if wrong else not_started_line(row, batch)
             }
         if generation.origin.row != row["row"]:
-            what = f"is the custom_id of row {generation.origin.row} too"
-            return {"error": refused_line({**row, "problems": [{"field": "custom_id", "message": what}]})}
+            twice = field_view(told_twice(generation.origin.row))
+            return {"error": refused_line({**row, "problems": [twice]})}
         view = generation_view(generation, self.images.uri)
         if generation.status is not Status.SUCCEEDED:  # a canceled one may have kept a picture
             return {"error": error_line(row, generation, view)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from easel.domain.facts import Tell, ended
 from easel.domain.generation import AttemptState, Generation, GenerationError, Status
 from easel.errors import BudgetReachedError, RequestError
 from easel.ports import Clock, GenerationStore, ImageStore
@@ -43,6 +44,7 @@ class Settler:
     images: ImageStore
     announcer: Announcer
     clock: Clock
+    tell: Tell
 
     def settle(self, generation_id: str, fault: str | None = None) -> dict[str, Any]:
         """End the generation if it has not ended, and tell the bus; run again, it does what is left.
@@ -50,10 +52,11 @@ class Settler:
         `fault` is the name of the error that the workflow caught on the way. Returns the state machine's
         last state: id, status, and the generation as callers see it, or error and cause where it failed.
         """
-        generation = load(self.store, generation_id)
+        before = generation = load(self.store, generation_id)
         if not generation.terminal:
-            generation = self._end(generation, fault)
+            generation = self._end(before, fault)
             self.store.save(generation)
+            self.tell(ended(before, generation))
         self.announcer.announce(generation)
         view = generation_view(generation, self.images.uri)
         name = generation.status.value.capitalize()

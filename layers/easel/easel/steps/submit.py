@@ -97,6 +97,7 @@ class Submitter:
         now, rate = self.clock.now(), route.endpoint.usd_per_unit
         intended = generation.intend(slot, ask.model, quoted, fit.report, now, rate)
         self.store.save(intended)
+        self.desk.asks(intended)
         try:
             answer = self._send(intended, route, request)
         except (NotSentError, SettingsError) as error:
