@@ -81,7 +81,7 @@ def generations(scene: Scene, batch: Batch) -> list[Generation]:
 
 def true_tally(scene: Scene, batch: Batch) -> Tally:
     """What the generations themselves say of what was counted, but for the holds of those at work."""
-    return tally_of(generations(scene, batch), scene.catalogue)
+    return tally_of(generations(scene, batch))
 
 
 def end(scene: Scene, generation: Generation, status: Status = Status.SUCCEEDED) -> Generation:
@@ -97,7 +97,8 @@ def end(scene: Scene, generation: Generation, status: Status = Status.SUCCEEDED)
             key=f"{generation.folder}/0.png", content_type="image/png", width=64, height=48, bytes=9,
             sha256="ab" * 32,
         )  # fmt: skip
-        ended = ended.intend(Slot(route=name, at=at, because="b"), "m", price, ParameterReport(), at)
+        slot, worth = Slot(route=name, at=at, because="b"), route.endpoint.usd_per_unit
+        ended = ended.intend(slot, "m", price, ParameterReport(), at, usd_per_unit=worth)
         results = (ResultRef(number=0, url="https://x"),)
         ended = ended.finished(at, results, billed=price, seed=7, actual_prompt=None)
         ended = ended.kept(at, (image,))

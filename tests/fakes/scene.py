@@ -145,7 +145,7 @@ class Scene:
             self.batches, self.files, self.choices, self.catalogue, limits, self.clock, at_once
         )
         self.batch_planner = BatchPlanner(self.choices, self.files, self.clock)
-        reporter = self.reporter = Reporter(self.store, self.files, self.images, self.catalogue)
+        reporter = self.reporter = Reporter(self.store, self.files, self.images)
         creator = self._creator(self.workflow, self.inbox)
         self.feeder = Feeder(
             self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock

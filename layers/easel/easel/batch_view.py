@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from easel.domain.batch import Batch, Tally
-from easel.plain import time_view
+from easel.domain.money import Money
+from easel.plain import money_view, time_view
 
 FILES = ("results.jsonl", "errors.jsonl", "manifest.json", "gallery.html")
 
@@ -39,6 +40,7 @@ def batch_view(
         "images": tally.images,
         "cost": amounts_view(tally.cost),
         "possibly_billed": amounts_view(tally.possibly_billed),
+        "usd": {"billed": _dollars(tally.spent_usd), "possibly_billed": _dollars(tally.doubtful_usd)},
         "estimated_cost_usd": format(batch.estimated_usd, "f"),
         "max_cost_usd": bounds["max_cost_usd"],
         "committed_usd": format(tally.committed_usd, "f") if bounds["max_cost_usd"] else None,
@@ -63,3 +65,7 @@ def estimated_end(batch: Batch, tally: Tally, now: datetime) -> datetime | None:
 def amounts_view(sums: Mapping[str, Decimal]) -> list[dict[str, str]]:
     """Money by currency."""
     return [{"amount": format(sums[name].normalize(), "f"), "currency": name} for name in sorted(sums)]
+
+
+def _dollars(amount: Decimal) -> dict[str, str] | None:
+    return money_view(Money(amount=amount, currency="USD"))

@@ -280,7 +280,7 @@ def batch_planner() -> BatchPlanner:
 
 def reporter() -> Reporter:
     """What is said of rows."""
-    return Reporter(store(), files(), images(), CATALOGUE)
+    return Reporter(store(), files(), images())
 
 
 def feeder() -> Feeder:

@@ -68,7 +68,7 @@ def test_every_refusal_has_its_status_and_stable_code(kind: type[RequestError]) 
     def refuse(*_: Any, **__: Any) -> None:
         raise kind("what went wrong")
 
-    api.keys.find = refuse  # type: ignore[assignment, method-assign]
+    api.keys.find = refuse  # type: ignore[method-assign]
     answer = api.call("GET", "/v1/models")
     assert_problem(api, answer, *STATUSES[kind])
     assert answer.body["detail"] == "what went wrong"
@@ -256,7 +256,7 @@ def test_fault_of_ours_is_a_500_problem_with_the_requests_id_and_is_logged_witho
     def fail(*_: Any) -> None:
         raise error
 
-    api.scene.store.create = fail  # type: ignore[assignment, method-assign]
+    api.scene.store.create = fail  # type: ignore[method-assign]
     answer = api.create(negative_prompt="PLANTED-NEGATIVE")
     assert answer.status == 500
     assert answer.headers["content-type"] == "application/problem+json"

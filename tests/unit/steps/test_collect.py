@@ -202,6 +202,7 @@ def test_manifest_tells_totals_and_cost() -> None:
         None,
     )
     assert Decimal(manifest["committed_usd"]) == Decimal("0.25")
+    assert Decimal(manifest["usd"]["billed"]["amount"]) == Decimal("0.25"), "2 credits of 0.05 among it"
 
 
 def test_files_say_what_they_are() -> None:

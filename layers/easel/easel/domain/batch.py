@@ -67,8 +67,9 @@ class Bounds(Record):
 
 
 class Tally(Record):
-    """What has become of rows. Costs are by currency, as the vendors bill; `committed_usd` is what rows at
-    work may cost at most, and ended ones did, by the catalogue's estimate."""
+    """What has become of rows. Costs are by currency, as the vendors bill, and in dollars at the rates of their
+    asks, since vendors' credits are worth what each says. `committed_usd` is what rows at work may cost at
+    most, and ended ones did."""
 
     started: int = 0
     refused: int = Field(default=0, description="rows found to be wrong when they were to start")
@@ -78,6 +79,8 @@ class Tally(Record):
     canceled: int = 0
     images: int = 0
     committed_usd: Amount = Decimal(0)
+    spent_usd: Amount = Decimal(0)
+    doubtful_usd: Amount = Field(default=Decimal(0), description="that may have been billed")
     cost: Mapping[str, Amount] = Field(default_factory=dict)
     possibly_billed: Mapping[str, Amount] = Field(default_factory=dict)
 

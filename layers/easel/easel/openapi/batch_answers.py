@@ -27,6 +27,13 @@ class BatchLinks(Answer):
     self: Place
 
 
+class BatchDollars(Answer):
+    """A batch's cost in dollars, by the catalogue's rates."""
+
+    billed: Money
+    possibly_billed: Money
+
+
 class Batch(Answer):
     """Many generations from one manifest."""
 
@@ -41,6 +48,7 @@ class Batch(Answer):
     images: Count
     cost: list[Money] = Field(description="what certainly was billed, by currency")
     possibly_billed: list[Money]
+    usd: BatchDollars = Field(description="both in dollars: a credit is worth what its vendor says")
     estimated_cost_usd: AmountText
     max_cost_usd: AmountText | None
     committed_usd: AmountText | None = Field(description="of the cap, by rows that were started")

@@ -137,7 +137,7 @@ class Feeder:
     def _count(self, batch: Batch, number: int, look: Look) -> bool:
         """Whether the tally was told; another look at the same chunk may be quicker."""
         before = self.batches.chunk(batch.id, number)
-        ended = tally_of(look.started, self.catalogue)
+        ended = tally_of(look.started)
         now = ended.having(refused=look.refused, started=len(look.started))
         try:
             self.batches.count(batch.id, number, before, now)

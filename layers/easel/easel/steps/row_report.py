@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from easel.catalogue import Catalogue
 from easel.domain.batch import Batch, Tally, chunk_key
 from easel.domain.generation import Generation, Status
 from easel.domain.ids import row_generation_id
+from easel.domain.ledger import usd_of
 from easel.domain.money import Money
 from easel.plain import money_view
 from easel.ports import Files, GenerationStore, ImageStore
@@ -23,6 +23,8 @@ from easel.view import field_view, generation_view
 NOT_STARTED, NOT_ENDED = "not_started", "not_ended"
 LEFT_OVER = frozenset({NOT_STARTED, NOT_ENDED})  # what a resumed batch goes on with
 Problems = Callable[[Mapping[str, Any]], list[dict[str, Any]]]
+# What each figure of an attempt adds to.
+BILLS = (("cost", "billed", 1), ("cost", "refunded", -1), ("possibly_billed", "possibly_billed", 1))
 LONG_IMAGE = 1024  # characters; a data URL is not copied into pages
 
 
@@ -93,30 +95,28 @@ def net_cost(generation: Generation) -> Money | None:
     return attempt.billed if attempt is not None and attempt.billed != attempt.refunded else None
 
 
-def tally_of(generations: Sequence[Generation], catalogue: Catalogue) -> Tally:
+def tally_of(generations: Sequence[Generation]) -> Tally:
     """What has become of rows that have ended. Of their hold on the cost cap, what was not spent is given
     back."""
     counts: dict[str, int] = dict.fromkeys(("succeeded", "failed", "expired", "canceled", "images"), 0)
     sums: dict[str, dict[str, Decimal]] = {"cost": {}, "possibly_billed": {}}
-    committed = Decimal(0)
+    reserved, usd = Decimal(0), {"cost": Decimal(0), "possibly_billed": Decimal(0)}
     for generation in generations:
         if not generation.terminal:
             continue
         counts[generation.status.value] += 1
         counts["images"] += len(generation.images) if generation.status is Status.SUCCEEDED else 0
-        committed -= generation.origin.reserved_usd
+        reserved += generation.origin.reserved_usd
         for attempt in generation.attempts:
-            worth = catalogue.routes[attempt.route].endpoint.usd_per_unit
-            for name, money, sign in (
-                ("cost", attempt.billed, 1), ("cost", attempt.refunded, -1),
-                ("possibly_billed", attempt.possibly_billed, 1),
-            ):  # fmt: skip
+            for name, figure, sign in BILLS:
+                money = getattr(attempt, figure)
                 if money is not None:
-                    sums[name][money.currency] = (
-                        sums[name].get(money.currency, Decimal(0)) + sign * money.amount
-                    )
-                    committed += sign * money.amount * worth
-    return Tally(**counts, **sums, committed_usd=committed)
+                    known = sums[name].get(money.currency, Decimal(0))
+                    sums[name][money.currency] = known + sign * money.amount
+                    usd[name] += sign * usd_of(attempt, figure)
+    spent, doubtful = usd["cost"], usd["possibly_billed"]
+    committed = spent + doubtful - reserved
+    return Tally(**counts, **sums, committed_usd=committed, spent_usd=spent, doubtful_usd=doubtful)
 
 
 def row_id(batch: Batch, row: Mapping[str, Any]) -> str:
@@ -142,7 +142,6 @@ class Reporter:
     generations: GenerationStore
     files: Files
     images: ImageStore
-    catalogue: Catalogue
 
     def rows(self, batch_id: str, number: int) -> list[dict[str, Any]]:
         """The chunk's accepted rows: {"row", "custom_id", "tenant", "request"}."""
@@ -154,7 +153,7 @@ class Reporter:
         known = self.generations.get_many([row_id(batch, row) for row in rows])
         mine = [one for one in known.values() if one.origin.row in {row["row"] for row in rows}]
         others = sum(row_id(batch, row) in known for row in rows) - len(mine)
-        return tally_of(mine, self.catalogue).having(started=len(mine), refused=others)
+        return tally_of(mine).having(started=len(mine), refused=others)
 
     def report(self, batch: Batch, number: int, problems: Problems = nothing_wrong) -> bytes:
         """Lines of {"error"}, or {"result", "pictures"}, in the order of the rows.
