@@ -28,9 +28,19 @@ from tests.integration.easel_caller import EaselCaller
 
 GENERATIONS = 1000
 LOADS = 5  # in a fresh browser each, after one that wakes the functions
-# A hand on the wheel: px a turn, seconds between turns. At leisure over so many px, then in haste to the end.
+# A hand on the wheel: px a turn, seconds between turns. At leisure for so many px, then in haste to the end.
 LEISURE_PX, LEISURE, HASTE = 12_000, (50, 0.033), (240, 0.02)
 PATIENCE_SECONDS = 60.0
+YARDSTICKS = {
+    "first_picture_ms": ("first picture, ms, median of five", "at most 1,000"),
+    "first_picture_ms_max": ("first picture, ms, slowest", ""),
+    "long_tasks": ("long tasks while scrolling (over 50 ms)", "0"),
+    "long_task_ms_p50": ("half of them took, ms", ""),
+    "long_task_ms_max": ("the longest took, ms", ""),
+    "frame_ms_p50": ("between two frames, ms, half of them", "16.7"),
+    "frame_ms_p99": ("between two frames, ms, 99 of 100", ""),
+    "tiles_in_document_max": ("tiles in the document at once", ""),
+}
 ASKS: tuple[dict[str, Any], ...] = (
     {"model": "qwen-image-max", "prompt": "a red fox in the snow at dawn", "size": "16:9", "seed": 1},
     {"model": "qwen-image-max", "prompt": "a lighthouse keeper by the window", "size": "3:4", "seed": 2},

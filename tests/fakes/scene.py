@@ -132,7 +132,9 @@ class Scene:
         )
 
     def _creator(self, workflow: Workflow, inbox: MemoryInbox | None) -> Creator:
-        inputs = InputImages(self.images, self.uploads, LinkedImages(self.links, self.clock), inbox)
+        inputs = InputImages(
+            self.images, self.uploads, LinkedImages(self.links, self.clock), self.store, inbox
+        )
         return Creator(
             self.store, inputs, workflow, self.keys, self.catalogue, self.clock, self.tenants, self.forecast,
             self.tell,

@@ -220,7 +220,7 @@ def uploads() -> S3Uploads:
 def input_images(inbox: S3Inbox | None) -> InputImages:
     """Reading input images. A link to this machine is refused on the local stack, too."""
     clock = SystemClock()
-    return InputImages(images(), uploads(), LinkedImages(PublicHttp(), clock), inbox)
+    return InputImages(images(), uploads(), LinkedImages(PublicHttp(), clock), store(), inbox)
 
 
 def creator(inbox: S3Inbox | None = None) -> Creator:

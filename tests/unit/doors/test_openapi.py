@@ -309,5 +309,6 @@ def test_data_url_and_upload_are_valid_images() -> None:
     assert is_valid(item, "upload:upl_01ARYZ6S410000000000000000")
     assert is_valid(item, f"{LINK}?x=1")
     assert not is_valid(item, "upload:upl_1")
+    assert is_valid(item, "s3://images/images/gen_01ARYZ6S410000000000000000/0.png")
     assert not is_valid(item, "s3://images/a.png")
     assert not is_valid(item, "https://user@images.example/a.png")

@@ -256,7 +256,7 @@ def test_fault_of_ours_is_a_500_problem_with_the_requests_id_and_is_logged_witho
     def fail(*_: Any) -> None:
         raise error
 
-    api.scene.store.create = fail  # type: ignore[method-assign]
+    api.scene.store.create = fail  # type: ignore[assignment, method-assign]
     answer = api.create(negative_prompt="PLANTED-NEGATIVE")
     assert answer.status == 500
     assert answer.headers["content-type"] == "application/problem+json"

@@ -19,8 +19,9 @@ FULL_DISK = '#!/bin/sh\nprintf "Filesystem 1024-blocks Used Available\\n/dev/x 1
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A folder with what the set-up reads."""
-    (tmp_path / "local").mkdir()
-    for name in ("pyproject.toml", "requirements.lock", "local/setup.sh"):
+    for name in ("client", "local"):
+        (tmp_path / name).mkdir()
+    for name in ("pyproject.toml", "client/pyproject.toml", "requirements.lock", "local/setup.sh"):
         shutil.copy(REPOSITORY / name, tmp_path / name)
     return tmp_path
 

@@ -11,8 +11,9 @@ from easel.domain.input_images import UploadRequest, upload_key
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
 from easel.errors import AddressRefusedError, AnswerLostError, FieldProblem, InvalidRequestError, NotSentError
+from easel.steps.inputs import NOT_OURS
 from easel.steps.uploads import UPLOAD_SECONDS, Uploader
-from tests.fakes.batch_run import prepared, row
+from tests.fakes.batch_run import end, prepared, row
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.steps.vendor_words import mule_submitted
@@ -224,3 +225,46 @@ def test_rows_of_a_batch_are_looked_at_when_they_are_started_not_when_they_are_r
         "s3",
     ]
     assert {asked for asked, _, _ in scene.links.asked} == {good, bad}
+
+
+def finished(scene: Scene, caller: Caller = ME) -> Generation:
+    """A generation with one kept image and one input image."""
+    ended = end(scene, edit(scene, uploaded(scene, caller=caller), caller=caller))
+    scene.images.objects[ended.images[0].key] = PICTURE
+    return ended
+
+
+def test_kept_image_and_input_image_of_an_own_generation_can_be_edited_again() -> None:
+    scene = Scene()
+    first = finished(scene)
+    kept, before = scene.images.uri(first.images[0].key), first.request.images[0]
+    again = edit(scene, kept, before)
+    assert again.request.images == tuple(f"s3://images/inputs/{again.id}/{number}" for number in (0, 1))
+    assert scene.images.objects[f"inputs/{again.id}/0"] == PICTURE
+
+
+@pytest.mark.parametrize("which", ["another tenant's", "beside it", "no generation's", "gone"])
+def test_kept_image_that_is_not_ones_own_is_refused_alike_whatever_it_is(which: str) -> None:
+    scene = Scene()
+    first = finished(scene, OTHER if which == "another tenant's" else ME)
+    key = first.images[0].key
+    if which == "gone":
+        del scene.images.objects[key]
+    name = {"beside it": f"{first.folder}/7.png", "no generation's": "incoming/secret.png"}.get(which, key)
+    if name != key:
+        scene.images.objects[name] = PICTURE
+    with pytest.raises(InvalidRequestError) as caught:
+        edit(scene, scene.images.uri(name))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.message) == ("images.0", NOT_OURS)
+
+
+def test_kept_image_that_is_too_large_for_an_input_is_refused_before_it_is_read() -> None:
+    scene = Scene()
+    first = finished(scene)
+    large = first.images[0].model_copy(update={"bytes": 10 * 1024 * 1024 + 1})
+    scene.store.records[first.id] = first.model_copy(update={"images": (large,)})
+    scene.images.objects.clear()
+    with pytest.raises(InvalidRequestError) as caught:
+        edit(scene, scene.images.uri(large.key))
+    assert "10485761 bytes" in caught.value.problems[0].message

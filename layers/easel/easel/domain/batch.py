@@ -67,8 +67,8 @@ class Bounds(Record):
 
 
 class Tally(Record):
-    """What has become of rows. Costs are by currency, as the vendors bill, and in dollars at the rates of their
-    asks, since vendors' credits are worth what each says. `committed_usd` is what rows at work may cost at
+    """What has become of rows. Costs are by currency, as the vendors bill, and in dollars, since each
+    vendor's credits have a worth of their own. `committed_usd` is what rows at work may cost at
     most, and ended ones did."""
 
     started: int = 0

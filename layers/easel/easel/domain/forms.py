@@ -16,6 +16,9 @@ LOOPBACK_LINK = r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?([/?#][!-
 UPLOAD = r"upload:upl_[0-7][0-9A-HJKMNP-TV-Z]{25}"
 WEIGHTS_PATH = r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+){1,4}"
 SIZE = r"[1-9][0-9]{1,4}[*x][1-9][0-9]{1,4}|[1-9][0-9]?:[1-9][0-9]?"
+KEPT_IMAGE = (
+    r"s3://[a-z0-9.-]{3,63}/(images|inputs|batches/[!-~]{1,100})/gen_[0-7][0-9A-HJKMNP-TV-Z]{25}/[!-~]{1,100}"
+)
 # U+FFFD is what decoders put in the place of bytes that are no UTF-8.
 UNDAMAGED = r"[^\ufffd]*"
 VISIBLE = r"[^\s\x1c-\x1f\x85\ufeff\ufffd]"  # one character

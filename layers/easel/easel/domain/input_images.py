@@ -39,7 +39,7 @@ def upload_key(tenant: str, upload_id: str) -> str:
 
 def check_input_image(data: bytes) -> str:
     """The image's type by its bytes. Raises ImageInvalidError, saying what would be taken."""
-    _check_length(len(data))
+    check_length(len(data))
     bitmap = _bitmap(data)
     if bitmap is None:
         facts = verify(data, tail_allowed=True)
@@ -57,7 +57,7 @@ def check_start(start: bytes, length: int | None) -> None:
     Raises ImageInvalidError, saying what would be taken.
     """
     if length is not None:
-        _check_length(length)
+        check_length(length)
     bitmap = _bitmap(start)
     if bitmap is None:
         verifier = ImageVerifier(tail_allowed=True)
@@ -80,7 +80,8 @@ def _bitmap(data: bytes) -> tuple[str, Size | None] | None:
     return None
 
 
-def _check_length(length: int) -> None:
+def check_length(length: int) -> None:
+    """Raises ImageInvalidError for more bytes than an input image may have."""
     if length > INPUT_BYTES_MAX:
         raise ImageInvalidError(f"has {length} bytes, at most {INPUT_BYTES_MAX} are taken")
 

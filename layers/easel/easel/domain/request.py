@@ -20,6 +20,7 @@ from pydantic import (
 from easel.domain.forms import (
     DATA_LINK,
     HTTPS_LINK,
+    KEPT_IMAGE,
     LOOPBACK_LINK,
     SECRET,
     SIZE,
@@ -75,7 +76,7 @@ def _known_size_form(text: str) -> str:
 
 def _known_image_form(text: str) -> str:
     if not (has_form(text, HTTPS_LINK, UPLOAD) or text.startswith(("data:", "s3://"))):
-        raise ValueError('must be an https URL, a "data:image/...;base64," URL or "upload:ID"')
+        raise ValueError('must be an https URL, a "data:image/...;base64," URL, "upload:ID" or an s3:// URI')
     if len(text) > IMAGE_URL_MAX and not text.startswith("data:"):
         raise ValueError(f"has {len(text)} characters, a link may have {IMAGE_URL_MAX}")
     return text
@@ -118,7 +119,7 @@ Prompt = Annotated[
 NegativePrompt = Annotated[str, Field(max_length=PROMPT_MAX), AfterValidator(_undamaged), told(UNDAMAGED)]
 SizeText = Annotated[str, Field(max_length=16), AfterValidator(_known_size_form), told(SIZE)]
 ImageLink = Annotated[
-    str, AfterValidator(_known_image_form), told(HTTPS_LINK, DATA_LINK, UPLOAD, format="uri")
+    str, AfterValidator(_known_image_form), told(HTTPS_LINK, DATA_LINK, UPLOAD, KEPT_IMAGE, format="uri")
 ]
 Weights = Annotated[
     str,
@@ -211,7 +212,8 @@ class GenerationRequest(RequestModel):
     images: Annotated[tuple[ImageLink, ...], Field(max_length=IMAGES_MAX)] = Field(
         default=(),
         description=(
-            "input images of an edit, in order: https URLs, data URLs, or `upload:ID` of `POST /v1/uploads`; "
+            "input images of an edit, in order: https URLs, data URLs, `upload:ID` of `POST /v1/uploads`, or "
+            "the `s3_uri` of an image that a generation of yours made; "
             "PNG, JPEG, WebP, GIF, BMP or TIFF, sides of 384 to 3072 px, 10 MB each"
         ),
         repr=False,

@@ -56,7 +56,7 @@ class Creator:
     ) -> Generation:
         """A queued generation, or the earlier one of the same idempotency key and body, or of the same row.
 
-        A front door prefers the routes of its own endpoints. An execution that carries it is not started again.
+        A front door prefers the routes of its own endpoints. An execution that carries it is not started.
         Raises InvalidRequestError naming the fields, IdempotencyMismatchError, ForbiddenError,
         BudgetReachedError, LimitReachedError, or CostCapError; then input images may have been written.
         """

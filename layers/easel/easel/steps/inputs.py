@@ -5,16 +5,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image, upload_key
+from easel.domain.ids import GENERATION_ID
+from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image, check_length, upload_key
 from easel.domain.request import GenerationRequest, is_https_link
 from easel.domain.tenancy import Caller
 from easel.errors import FieldProblem, ImageInvalidError, ImageUnavailableError, InvalidRequestError
-from easel.ports import ImageStore, Inbox, Uploads
+from easel.ports import GenerationStore, ImageStore, Inbox, Uploads
 from easel.steps.linked_images import LinkedImages
 
 DATA_URL = re.compile(r"data:(image/[a-z.+-]+);base64,")
 UPLOAD = "upload:"
-FORMS = 'must be an https URL, a "data:image/...;base64," URL or "upload:ID" of POST /v1/uploads'
+FORMS = (
+    'must be an https URL, a "data:image/...;base64," URL, "upload:ID" of POST /v1/uploads, '
+    "or the s3:// URI of an image of yours"
+)
+NOT_OURS = "is no image of a generation of yours, or is not kept any more"
 NO_UPLOAD = "is no upload of yours with an image in it: it expired, was never filled, or never was"
 
 
@@ -25,6 +30,7 @@ class InputImages:
     images: ImageStore
     uploads: Uploads
     links: LinkedImages
+    generations: GenerationStore
     inbox: Inbox | None = None
 
     def checked(self, caller: Caller, request: GenerationRequest) -> list[tuple[str, bytes] | None]:
@@ -56,10 +62,28 @@ class InputImages:
             return self._uploaded(caller, image.removeprefix(UPLOAD))
         if self.inbox is not None and image.startswith(place := self.inbox.uri("")):
             return self.inbox.read(image.removeprefix(place), INPUT_BYTES_MAX)
+        if image.startswith(place := self.images.uri("")):
+            return self._own(caller, image.removeprefix(place))
         match = DATA_URL.match(image)
         if match is None:
             raise ImageInvalidError(FORMS)
         return base64.b64decode(image[match.end() :], validate=True)
+
+    def _own(self, caller: Caller, key: str) -> bytes:
+        """An image that a generation of the caller's tenant made or was made of; of another's nothing is said
+        that is not said of none."""
+        named = GENERATION_ID.search(key)
+        generation = self.generations.get(named[0]) if named else None
+        if generation is None or generation.tenant != caller.tenant:
+            raise ImageUnavailableError(NOT_OURS)
+        made = {image.key: image.bytes for image in generation.images}
+        if key not in made and self.images.uri(key) not in generation.request.images:
+            raise ImageUnavailableError(NOT_OURS)
+        check_length(made.get(key, 1))  # before it is read; inputs were checked when they were kept
+        try:
+            return self.images.read(key)
+        except ImageUnavailableError as error:
+            raise ImageUnavailableError(NOT_OURS) from error
 
     def _uploaded(self, caller: Caller, upload_id: str) -> bytes:
         """An upload of the caller's tenant; of another's nothing is said that is not said of none."""
