@@ -1,0 +1,35 @@
+"""Easel's Python client: `Easel().generate("a red fox in snow").save("fox.png")`."""
+
+from easel_client.answers import Costs as Costs
+from easel_client.answers import Failure as Failure
+from easel_client.answers import Generation as Generation
+from easel_client.answers import Image as Image
+from easel_client.answers import Money as Money
+from easel_client.answers import Receipt as Receipt
+from easel_client.batches import Batch as Batch
+from easel_client.batches import BatchPlan as BatchPlan
+from easel_client.batches import BatchRow as BatchRow
+from easel_client.catalogue import Model as Model
+from easel_client.catalogue import ModelRoute as ModelRoute
+from easel_client.catalogue import Plan as Plan
+from easel_client.catalogue import PlannedRoute as PlannedRoute
+from easel_client.catalogue import Usage as Usage
+from easel_client.client import Easel as Easel
+from easel_client.client import Options as Options
+from easel_client.errors import BudgetError as BudgetError
+from easel_client.errors import ConflictError as ConflictError
+from easel_client.errors import EaselError as EaselError
+from easel_client.errors import FieldProblem as FieldProblem
+from easel_client.errors import GenerationFailedError as GenerationFailedError
+from easel_client.errors import ImageError as ImageError
+from easel_client.errors import InputError as InputError
+from easel_client.errors import InvalidRequestError as InvalidRequestError
+from easel_client.errors import KeyRefusedError as KeyRefusedError
+from easel_client.errors import NotFoundError as NotFoundError
+from easel_client.errors import RateLimitError as RateLimitError
+from easel_client.errors import ScopeError as ScopeError
+from easel_client.errors import ServerError as ServerError
+from easel_client.errors import SettingsError as SettingsError
+from easel_client.errors import StillWorkingError as StillWorkingError
+from easel_client.errors import UnreachableError as UnreachableError
+from easel_client.keys import ApiKey as ApiKey

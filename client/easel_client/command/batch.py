@@ -1,0 +1,213 @@
+"""`easel batch`: the dry run first, then the batch, its progress and its results."""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import typer
+
+from easel_client.answers import Image
+from easel_client.batches import Batch, BatchPlan
+from easel_client.client import Easel
+from easel_client.command.context import Json, Profile, again, agreed, client_of, terminal_of
+from easel_client.command.exits import FAILED, INTERRUPTED, REFUSED
+from easel_client.command.live import Progress
+from easel_client.command.terminal import Terminal
+from easel_client.command.words import amounts
+from easel_client.errors import InputError
+from easel_client.files import write_whole
+from easel_client.transport import CONNECTIONS_MAX
+
+ERRORS_SHOWN = 20
+MANIFEST, RESULTS = "manifest.json", "results.jsonl"
+
+File = Annotated[
+    Path, typer.Argument(help="Requests as .jsonl, .csv or .json.", show_default=False, metavar="FILE")
+]
+Folder = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", help="A folder for results, pictures and a gallery to open.", show_default=False
+    ),
+]
+
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start without being asked.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would come to.")]
+MaxCost = Annotated[
+    str | None, typer.Option("--max-cost", help="Dollars that it may cost at most.", show_default=False)
+]
+MaxConcurrency = Annotated[
+    int | None, typer.Option("--max-concurrency", help="Rows at a time.", show_default=False)
+]
+Tolerated = Annotated[
+    int | None,
+    typer.Option("--tolerated-failures", help="Rows that may fail before it stops.", show_default=False),
+]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for its end.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+def batch(
+    ctx: typer.Context,
+    file: File,
+    output: Folder = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    max_cost: MaxCost = None,
+    max_concurrency: MaxConcurrency = None,
+    tolerated_failures: Tolerated = None,
+    wait: Wait = True,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    profile: Profile = None,
+) -> None:
+    """Make the pictures of a whole file.
+
+    It says first what that would come to and which rows are wrong, and asks. Ctrl-C leaves it going on and
+    says how to pick it up.
+    """
+    easel, terminal = client_of(ctx), terminal_of(ctx)
+    if not _wanted(ctx, easel.plan_batch(file), output):
+        return
+    made = easel.batch(
+        file, max_cost_usd=max_cost, max_concurrency=max_concurrency, tolerated_failures=tolerated_failures
+    )
+    if wait:
+        deliver_batch(ctx, easel, waited_batch(ctx, easel, made, output), output)
+    else:
+        terminal.data(made.raw)
+        terminal.say(made.id)
+
+
+def waited_batch(ctx: typer.Context, easel: Easel, made: Batch, output: str | None) -> Batch:
+    """The batch once it has ended; meanwhile its progress. Ctrl-C ends the wait alone."""
+    terminal = terminal_of(ctx)
+    words = ("status", made.id, "--wait", *(("--output", output) if output else ()))
+    try:
+        with Progress(terminal, quiet=bool(ctx.params.get("quiet"))) as progress:
+            return easel.wait_batch(made, on_update=progress.show)
+    except KeyboardInterrupt:
+        terminal.note(f"{made.id} goes on. Pick it up with:\n  {again(ctx, *words)}")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def deliver_batch(ctx: typer.Context, easel: Easel, batch: Batch, output: str | None) -> None:
+    """Write how it ended, and fetch its results. Raises typer.Exit where a row has no picture."""
+    terminal, rows = terminal_of(ctx), batch.rows
+    terminal.data(batch.raw)
+    facts = [("id", batch.id), ("status", batch.status), ("rows", str(rows.total))]
+    facts += [(name, str(getattr(rows, name))) for name in ("succeeded", "failed", "refused") if rows.ended]
+    facts += [("billed", amounts(batch.cost, batch.usd.billed))]
+    maybe = amounts(batch.possibly_billed, batch.usd.possibly_billed)
+    facts += [("possibly billed", maybe)] if batch.possibly_billed else []
+    facts += [("stopped because", batch.stop_reason.message)] if batch.stop_reason else []
+    terminal.table(("", ""), facts)
+    if not batch.over:
+        return
+    if output is not None:
+        count = _fetch(terminal, easel, batch, Path(output))
+        terminal.note(f"{count} pictures and the results are in {output}; open {output}/gallery.html.")
+    else:
+        fetch = again(ctx, "status", batch.id, "--output", "FOLDER")
+        terminal.note(f"Results and pictures stay in your bucket; fetch them with: {fetch}")
+    if not batch.whole:
+        raise typer.Exit(FAILED)
+
+
+def _wanted(ctx: typer.Context, plan: BatchPlan, output: str | None) -> bool:
+    """Whether to start it, after telling what it would come to.
+
+    Raises typer.Exit where no row can be started, InputError where its results would have no place.
+    """
+    terminal, given = terminal_of(ctx), ctx.params
+    _tell_plan(terminal, plan)
+    if given["dry_run"] or not plan.valid:
+        terminal.data(plan.raw)
+        if not plan.valid:
+            terminal.note("easel: No row can be started.")
+        if plan.refused:
+            raise typer.Exit(REFUSED)
+        return False
+    if output is not None:
+        _check_folder(Path(output), None)
+    question = f"Start {_rows(plan.valid)} for {plan.estimated_cost} at most?"
+    if given["yes"] or agreed(question, "--yes"):
+        return True
+    terminal.note("Nothing was started.")
+    return False
+
+
+def _tell_plan(terminal: Terminal, plan: BatchPlan) -> None:
+    wrong = [row for row in plan.rows if row.problems]
+    terminal.note(
+        f"{_rows(plan.total)}: {plan.valid} can be started, for {plan.estimated_cost} at most"
+        + (f"; {plan.refused} would be refused:" if plan.refused else ".")
+    )
+    for row in wrong[:ERRORS_SHOWN]:
+        name = f" ({row.custom_id})" if row.custom_id else ""
+        terminal.note(f"  row {row.number}{name}  {'; '.join(map(str, row.problems))}")
+    if (more := plan.refused - ERRORS_SHOWN) > 0:
+        terminal.note(f"  and {more} more; --dry-run --json has them all.")
+    if not plan.complete:
+        terminal.note("The file is too long to be looked at as a whole: this is of its first rows.")
+
+
+def _fetch(terminal: Terminal, easel: Easel, batch: Batch, folder: Path) -> int:
+    """Every file of the batch and every picture, as they lie in the bucket. How many pictures there are."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    _check_folder(folder, batch.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in batch.files:
+        write_whole(folder / Path(name).name, easel.batch_file(batch, name))
+    lines = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
+    ids = [one["id"] for one in map(json.loads, filter(None, lines)) if one.get("id")]
+    done = 0
+    with ThreadPoolExecutor(CONNECTIONS_MAX) as loaders:
+        for number, count in enumerate(loaders.map(lambda one: _keep(easel, one, batch.id, folder), ids), 1):
+            done += count
+            if terminal.watched:
+                typer.echo(
+                    f"\rloading pictures: {number} of {len(ids)} rows", nl=number == len(ids), err=True
+                )
+    return done
+
+
+def _keep(easel: Easel, generation_id: str, batch_id: str, folder: Path) -> int:
+    """The pictures of a row, but for those that are there already."""
+    generation = easel.get(generation_id)
+    for image in generation.images:
+        file = folder / _place(image, batch_id)
+        if not file.is_file() or file.stat().st_size != image.size_bytes:
+            image.save(file)
+    return len(generation.images)
+
+
+def _place(image: Image, batch_id: str) -> PurePosixPath:
+    """Where it lies below the batch's folder; the gallery looks for it there."""
+    _, found, place = image.s3_uri.partition(f"/batches/{batch_id}/")
+    path = PurePosixPath(place)
+    if not found or path.is_absolute() or ".." in path.parts:
+        return PurePosixPath("images") / f"{image.sha256[:16]}.{image.extension}"
+    return path
+
+
+def _check_folder(folder: Path, batch_id: str | None) -> None:
+    """Raises InputError where there are other things in it already than this batch."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if batch_id is not None and _batch_in(folder) == batch_id:
+        return
+    raise InputError(f"{folder} has something in it already.", "Choose another folder.")
+
+
+def _batch_in(folder: Path) -> Any:
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8")).get("id")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
