@@ -30,7 +30,7 @@ soak: setup ## 500 generations while the vendors misbehave, held against their b
 screenshots: setup browser ## Photograph the console, for the README (tests/browser/screenshots)
 	@$(PYTHON) -m tests.browser.screenshots
 
-bench: setup ## Measure, and print the figures beside their yardsticks (build/bench.json)
+bench: setup browser ## Measure, and print the figures beside their yardsticks (build/bench.json)
 	@$(PYTHON) -m tests.bench
 
 check: setup ## Check formatting, style, types and the template
