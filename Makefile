@@ -16,9 +16,9 @@ setup:
 run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: stop after the picture)
 	@exec $(PYTHON) -m local $(if $(ONCE),--once)
 
-# Two at a time: the local stack's tests wait a good deal, and the machine is used meanwhile.
+# Three at a time: the tests of local stacks wait a good deal, and the machine is used meanwhile.
 test: setup browser ## Run every test, the linters' included (ARGS="tests/unit -k money")
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadscope)
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadscope)
 
 browser:
 	@tests/browser/setup.sh

@@ -1,4 +1,4 @@
-"""Which tests run beside which, where they run two at a time."""
+"""Which tests run beside which, where they run three at a time."""
 
 from typing import Any
 

@@ -62,6 +62,11 @@ def told(caller: EaselCaller, path: str, body: Any = None, **headers: str) -> tu
             return error.code, json.load(error)
 
 
+def bought_of(stack: LocalStack, model: str) -> list[dict[str, Any]]:
+    """What vendors took whose body names this model."""
+    return [task for task in sandbox_tasks(stack.sandbox_url) if task["body"].get("model") == model]
+
+
 def test_official_sdk_draws_synchronously(sdk_key: str, stack: LocalStack) -> None:
     response: Any = MultiModalConversation.call(
         api_key=sdk_key,
@@ -78,7 +83,7 @@ def test_official_sdk_draws_synchronously(sdk_key: str, stack: LocalStack) -> No
     (choice,) = response.output.choices
     assert size_of(fetched(choice.message.content[0]["image"])) == (1104, 1472)
     assert response.usage.image_count == 1
-    bought = [task for task in sandbox_tasks(stack.sandbox_url) if task["body"]["model"] == "qwen-image-max"]
+    bought = bought_of(stack, "qwen-image-max")
     assert bought[-1]["endpoint"] == "dashscope-intl"
 
 
@@ -190,7 +195,7 @@ def test_plain_client_follows_a_task_in_beijing(caller: EaselCaller, stack: Loca
         time.sleep(0.5)
     assert answer["output"]["task_status"] == "SUCCEEDED", answer
     assert size_of(fetched(answer["output"]["results"][0]["url"])) == (928, 1664)
-    bought = [task for task in sandbox_tasks(stack.sandbox_url) if task["body"]["model"] == "qwen-image"]
+    bought = bought_of(stack, "qwen-image")
     assert bought[-1]["endpoint"] == "dashscope-cn"
 
 

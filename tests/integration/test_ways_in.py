@@ -18,6 +18,7 @@ from tests.integration.easel_caller import sandbox_tasks
 
 pytestmark = pytest.mark.stack
 
+Bought = Callable[[str], list[dict[str, Any]]]
 EVENTS = Path(__file__).parents[2] / "events"
 ROWS = {
     "batch.jsonl": {
@@ -73,6 +74,20 @@ def answers(stack: LocalStack) -> Answers:
     return Answers(stack, "ways-in")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def earlier(stack: LocalStack) -> int:
+    """How much vendors had taken before: other tests ask for the samples' prompts, too."""
+    return len(sandbox_tasks(stack.sandbox_url))
+
+
+@pytest.fixture(scope="module")
+def bought(stack: LocalStack, earlier: int) -> Bought:
+    """What vendors took for a prompt."""
+    return lambda prompt: [
+        task for task in sandbox_tasks(stack.sandbox_url)[earlier:] if task["prompt"] == prompt
+    ]
+
+
 @pytest.fixture(scope="module")
 def execution(account: AccountCaller, inbox: Inbox, answers: Answers) -> dict[str, Any]:
     """One of each way in, all at once; the execution, ended."""
@@ -85,18 +100,13 @@ def execution(account: AccountCaller, inbox: Inbox, answers: Answers) -> dict[st
     return account.execute(sample("workflow-request"))
 
 
-def bought(stack: LocalStack, prompt: str) -> list[dict[str, Any]]:
-    """What vendors took for a prompt."""
-    return [task for task in sandbox_tasks(stack.sandbox_url) if task["prompt"] == prompt]
-
-
 @pytest.mark.parametrize("way", PROMPTS)
 def test_each_way_in_leads_to_kept_images_and_an_answer_on_the_bus(
-    way: str, execution: Any, account: AccountCaller, answers: Answers, stack: LocalStack
+    way: str, execution: Any, account: AccountCaller, answers: Answers, bought: Bought
 ) -> None:
     for prompt in PROMPTS[way]:
         generation = answers.generation(prompt)
-        (task,) = bought(stack, prompt)
+        (task,) = bought(prompt)
         assert generation["status"] == "succeeded"
         assert [image["sha256"] for image in generation["images"]] == list(task["served"].values())
         for image in generation["images"]:
@@ -121,10 +131,10 @@ def test_a_dropped_file_becomes_a_batch_whose_results_name_its_rows(
 
 
 def test_an_edit_sends_the_dropped_image_and_what_its_metadata_says(
-    execution: Any, answers: Answers, stack: LocalStack
+    execution: Any, answers: Answers, bought: Bought
 ) -> None:
     generation = answers.generation(EDIT)
-    (task,) = bought(stack, EDIT)
+    (task,) = bought(EDIT)
     assert base64.b64encode(png(180)).decode() in json.dumps(task["body"])
     assert generation["model"] == "qwen-image-edit-max"
     assert (generation["request"]["seed"], generation["correlation_id"]) == (11, "order-4710")
@@ -215,7 +225,11 @@ def test_a_file_that_cannot_be_taken_is_told_and_kept_with_its_reason(
     ],
 )
 def test_an_event_that_cannot_be_taken_is_told_with_its_correlation_id_and_kept(
-    changes: dict[str, Any], field: str, account: AccountCaller, answers: Answers, stack: LocalStack
+    changes: dict[str, Any],
+    field: str,
+    account: AccountCaller,
+    answers: Answers,
+    bought: Bought,
 ) -> None:
     correlation, prompt = str(uuid.uuid4()), str(uuid.uuid4())
     account.publish({**BUS_REQUEST, "prompt": prompt, "correlation_id": correlation, **changes})
@@ -224,7 +238,7 @@ def test_an_event_that_cannot_be_taken_is_told_with_its_correlation_id_and_kept(
     letter = account.dead_letter(lambda one: one["event"]["id"] == told["event_id"])
     assert letter["reason"] == told["error"]
     assert letter["event"]["detail"]["prompt"] == prompt
-    assert bought(stack, prompt) == []
+    assert bought(prompt) == []
 
 
 def dropped_event(name: str, inbox: Inbox, key: str, etag: str) -> dict[str, Any]:
@@ -236,7 +250,7 @@ def dropped_event(name: str, inbox: Inbox, key: str, etag: str) -> dict[str, Any
 
 
 def test_the_same_event_of_a_file_twice_and_the_file_put_again_buy_nothing_twice(
-    account: AccountCaller, answers: Answers, inbox: Inbox, stack: LocalStack
+    account: AccountCaller, answers: Answers, inbox: Inbox, bought: Bought
 ) -> None:
     prompt = f"put twice {uuid.uuid4()}"
     key, line = "requests/twice.jsonl", json.dumps({"model": "qwen-image-max", "prompt": prompt})
@@ -246,12 +260,12 @@ def test_the_same_event_of_a_file_twice_and_the_file_put_again_buy_nothing_twice
     ended = answers.wait_for("Image Batch Completed", lambda one: one["id"] in ids)
     inbox.drop(key, line)
     assert {account.take_in(event)} == ids == {ended["id"]}
-    assert len(bought(stack, prompt)) == 1
+    assert len(bought(prompt)) == 1
     assert len(answers.heard("Image Batch Completed", lambda one: one["id"] in ids)) == 1
 
 
 def test_the_same_event_of_an_edit_or_of_the_bus_twice_makes_one_generation(
-    account: AccountCaller, answers: Answers, inbox: Inbox, stack: LocalStack
+    account: AccountCaller, answers: Answers, inbox: Inbox, bought: Bought
 ) -> None:
     edit, request = f"edited once {uuid.uuid4()}", f"asked once {uuid.uuid4()}"
     etag = inbox.drop("edits/once.png", png(30), prompt=edit)
@@ -262,11 +276,11 @@ def test_the_same_event_of_an_edit_or_of_the_bus_twice_makes_one_generation(
     for event, prompt in ((dropped, edit), (asked, request)):
         ids = {account.take_in(event) for _ in range(3)}
         assert ids == {answers.generation(prompt)["id"]}
-        assert len(bought(stack, prompt)) == 1
+        assert len(bought(prompt)) == 1
 
 
 def test_an_event_that_comes_after_its_file_was_replaced_buys_nothing_for_the_old_one(
-    account: AccountCaller, answers: Answers, inbox: Inbox, stack: LocalStack
+    account: AccountCaller, answers: Answers, inbox: Inbox, bought: Bought
 ) -> None:
     first, second = f"first {uuid.uuid4()}", f"second {uuid.uuid4()}"
     inbox.drop("edits/replaced.png", png(40), prompt=first)
@@ -277,22 +291,20 @@ def test_an_event_that_comes_after_its_file_was_replaced_buys_nothing_for_the_ol
     late["id"] = str(uuid.uuid4())
     assert account.take_in(late) is None
     assert account.dead_letter(lambda one: one["event"]["id"] == late["id"])["reason"]["status"] == 422
-    assert [len(bought(stack, prompt)) for prompt in (first, second)] == [1, 1]
+    assert [len(bought(prompt)) for prompt in (first, second)] == [1, 1]
 
 
-def test_an_execution_of_the_same_name_is_not_started_again(
-    account: AccountCaller, stack: LocalStack
-) -> None:
+def test_an_execution_of_the_same_name_is_not_started_again(account: AccountCaller, bought: Bought) -> None:
     prompt, name = f"started once {uuid.uuid4()}", f"order-{uuid.uuid4()}"
     request = {"request": {"model": "qwen-image-max", "prompt": prompt}}
     assert account.execute(request, name=name)["status"] == "SUCCEEDED"
     with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
         account.execute(request, name=name)
-    assert len(bought(stack, prompt)) == 1
+    assert len(bought(prompt)) == 1
 
 
 def test_what_lies_beside_the_images_triggers_nothing_and_the_inbox_is_never_written(
-    execution: Any, account: AccountCaller, answers: Answers, inbox: Inbox, stack: LocalStack
+    execution: Any, account: AccountCaller, answers: Answers, inbox: Inbox, bought: Bought
 ) -> None:
     beside, marker = f"beside {uuid.uuid4()}", f"marker {uuid.uuid4()}"
     before = account.batches()
@@ -302,6 +314,6 @@ def test_what_lies_beside_the_images_triggers_nothing_and_the_inbox_is_never_wri
     inbox.drop("requests/marker.json", json.dumps({"model": "qwen-image-max", "prompt": marker}))
     answers.generation(marker)
     batch = answers.wait_for("Image Batch Completed", lambda one: one["source"].endswith("/marker.json"))
-    assert bought(stack, beside) == []
+    assert bought(beside) == []
     assert account.batches() - before == {"own", batch["id"]}
     assert inbox.keys() == inbox.put_keys

@@ -124,7 +124,7 @@ function showSpend(view) {
       h("div", { class: "part-head" }, h("h2", { id: "spend-words" }, narrow ? "Spend by week" : "Spend by day"), h("p", { class: "soft small" }, "Dollars by the catalogue's rates; days are UTC")),
       chart.element,
       h("ul", { class: "legend" }, series.map(({ name, slot }) => h("li", null, swatch(slot), name))),
-      behind(usage),
+      behind(view),
     ),
     h("div", { class: "sides" },
       side("By route", bars(by("route").map((one) => bar(one, slots.get(one.name) ?? "rest")))),
@@ -165,7 +165,8 @@ function totalsOf({ totals, data }) {
 }
 
 /** The figures behind the chart: for screen readers, for reading, and for copying into a sheet. */
-function behind({ data, from, to }) {
+function behind(view) {
+  const { data, from, to } = view.usage;
   const cell = (row, name) => (name in row.usd ? row.usd[name]?.amount ?? "0" : row[name]);
   const lines = () => [COLUMNS, ...data.map((row) => COLUMNS.map((name) => cell(row, name)))].map((cells) => cells.join("\t")).join("\n");
   const copy = async () => {
@@ -179,8 +180,11 @@ function behind({ data, from, to }) {
     h("thead", null, h("tr", null, COLUMNS.map((name) => h("th", { scope: "col", class: numeric(name) }, name.replaceAll("_", " "))))),
     h("tbody", null, data.map((row) => h("tr", null, COLUMNS.map((name) => h("td", { class: numeric(name) }, String(cell(row, name))))))));
   const room = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures" });
-  const opened = ({ target }) => { if (target.open && !room.firstChild) room.append(table()); };
-  return h("details", { class: "behind", on: { toggle: opened } }, h("summary", null, "Figures as a table"), h("div", { class: "behind-head" }, h("p", { class: "soft small" }, `${plural(data.length, "row")}, ${from} to ${to}, in dollars`), button), room);
+  const opened = ({ target }) => {
+    view.opened = target.open; // and so it is drawn again
+    if (target.open && !room.firstChild) room.append(table());
+  };
+  return h("details", { class: "behind", open: Boolean(view.opened), on: { toggle: opened } }, h("summary", null, "Figures as a table"), h("div", { class: "behind-head" }, h("p", { class: "soft small" }, `${plural(data.length, "row")}, ${from} to ${to}, in dollars`), button), room);
 }
 
 const numeric = (name) => (COLUMNS.indexOf(name) > 2 ? "number" : null);
