@@ -17,7 +17,6 @@ api = runtime.Provided(_api)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One message as API Gateway's payload format 2.0 delivers it; its answer."""
-    runtime.logger().append_keys(
-        request_id=event["requestContext"]["requestId"]
-    )  # on every line of this call
+    # On every line of this call.
+    runtime.logger().append_keys(request_id=event["requestContext"]["requestId"])
     return api.get().resolve(event, context)

@@ -102,6 +102,7 @@ def run(rows: int, form: str) -> dict[str, Any]:
         {},
         SystemClock(),
         50,
+        "s3://inbox/",
     )
     before = resource.getrusage(resource.RUSAGE_SELF)
     while preparer.prepare("bat_x")["next"] == "prepare":

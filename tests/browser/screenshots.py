@@ -79,7 +79,7 @@ def _photograph(
     shown = next(one for one in newest if one["request"]["prompt"] == PICTURES[0][0])
     other = next(one for one in newest if one["request"]["prompt"] == PICTURES[5][0])
     places = {
-        "create": f"#/create?from={shown['id']}",
+        "create": f"#/create?gen={shown['id']}",
         "gallery": "#/gallery",
         "details": f"#/gallery/{shown['id']}",
         "compare": f"#/compare/{shown['id']}/{other['id']}",

@@ -55,6 +55,8 @@ class MemoryKeyBook:
             now, secret = self.clock.now(), new_secret()
             if overlap and older and older[-1][1].works_at(now):
                 raise ConflictError("A former secret still works.")
+            if not key.works_at(now):
+                raise ConflictError("The key has ended.")
             ends = min(filter(None, (key.expires_at, now + overlap)))
             kept = [(before, key.model_copy(update={"expires_at": ends}))] if overlap else []
             new = key.model_copy(update={"prefix": visible(secret), "created_at": now})

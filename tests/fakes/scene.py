@@ -144,9 +144,16 @@ class Scene:
         self.batch_workflow = Started()
         self.batcher = Batcher(self.batches, self.files, self.batch_workflow, self.clock, self.files.bucket)
         self.preparer = Preparer(
-            self.batches, self.files, self.choices, self.catalogue, limits, self.clock, at_once
+            self.batches,
+            self.files,
+            self.choices,
+            self.catalogue,
+            limits,
+            self.clock,
+            at_once,
+            "s3://inbox/",
         )
-        self.batch_planner = BatchPlanner(self.choices, self.files, self.clock)
+        self.batch_planner = BatchPlanner(self.choices, self.files, self.clock, "s3://inbox/")
         reporter = self.reporter = Reporter(self.store, self.files, self.images)
         creator = self._creator(self.workflow, self.inbox)
         self.feeder = Feeder(
@@ -171,7 +178,7 @@ class Scene:
 
     def choices(self, caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
         """The routes that can serve a row's request."""
-        refuse_plain_webhook(request)
+        refuse_plain_webhook(request.webhook)
         return choose(request, self.catalogue, self.keys.get(), key=caller.key)
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:

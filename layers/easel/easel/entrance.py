@@ -40,7 +40,7 @@ from easel.runtime import (
     vendor_keys,
     webhooks,
 )
-from easel.settings import setting
+from easel.settings import loopback_webhooks, setting
 from easel.steps.cancel import Canceler
 from easel.steps.gate import Gate
 from easel.steps.hold import Holder
@@ -114,7 +114,10 @@ def native_door() -> NativeDoor:
         uploader=Uploader(uploads(), clock),
         usage=UsageReport(usage(), CATALOGUE, clock),
         webhooks=WebhookDoor(reader, webhooks(), signing_keys()),
-        keys=KeyDoor(Standings(tenants(), usage(), quotas(), clock), KeyDesk(key_book(), CATALOGUE, clock)),
+        keys=KeyDoor(
+            Standings(tenants(), usage(), quotas(), clock),
+            KeyDesk(key_book(), CATALOGUE, clock, loopback_webhooks()),
+        ),
         clock=clock,
         logger=logger(),
         fronts=front_doors(),

@@ -261,21 +261,26 @@ def choices() -> Choose:
 
     def chosen(caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
         if not plain_webhooks:
-            refuse_plain_webhook(request)
+            refuse_plain_webhook(request.webhook)
         return choose(request, CATALOGUE, keys.get(), order, key=caller.key)
 
     return chosen
 
 
+def inbox_place() -> str:
+    """How URIs of the inbox begin."""
+    return f"s3://{setting('EASEL_INBOX_BUCKET')}/"
+
+
 def preparer() -> Preparer:
     """The Prepare step."""
     at_once = int(setting("EASEL_BATCH_CONCURRENCY"))
-    return Preparer(batches(), files(), choices(), CATALOGUE, limits(), SystemClock(), at_once)
+    return Preparer(batches(), files(), choices(), CATALOGUE, limits(), SystemClock(), at_once, inbox_place())
 
 
 def batch_planner() -> BatchPlanner:
     """Saying what a batch would come to."""
-    return BatchPlanner(choices(), files(), SystemClock())
+    return BatchPlanner(choices(), files(), SystemClock(), inbox_place())
 
 
 def reporter() -> Reporter:

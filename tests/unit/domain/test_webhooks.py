@@ -159,9 +159,9 @@ def test_schedule_that_is_none_is_refused(text: str) -> None:
 
 
 def test_webhook_without_tls_is_refused_by_its_field() -> None:
-    refuse_plain_webhook(GenerationRequest(model="m", prompt="p"))
-    refuse_plain_webhook(GenerationRequest(model="m", prompt="p", webhook=HOOK))
-    plain = GenerationRequest(model="m", prompt="p", webhook={"url": "http://127.0.0.1:9/"})
+    refuse_plain_webhook(None)
+    refuse_plain_webhook(GenerationRequest(model="m", prompt="p", webhook=HOOK).webhook)
+    plain = GenerationRequest(model="m", prompt="p", webhook={"url": "http://127.0.0.1:9/"}).webhook
     with pytest.raises(InvalidRequestError) as refused:
         refuse_plain_webhook(plain)
     assert [problem.field for problem in refused.value.problems] == ["webhook.url"]

@@ -198,7 +198,10 @@ def test_empty_body_is_400() -> None:
 def test_rows_of_a_file_may_name_neither_tenants_nor_images_of_the_inbox_whoever_sends_them() -> None:
     api = Api()
     edit: dict[str, Any] = {"model": "qwen-image-edit-max", "route": "mulerouter/qwen-image-edit-max"}
+    own = "s3://images/images/gen_01ARYZ6S410000000000000000/0.png"  # whose it is is seen when the row starts
     lines = [row(1, tenant="other"), row(2, **edit, images=["s3://inbox/secret.png"]), row(3)]
+    plan = post(api, jsonl(*lines, row(4, **edit, images=[own])), query={"dry_run": "true"}).body
+    assert [one["row"] for one in plan["data"] if one["error"]] == [1, 2]
     post(api, jsonl(*lines))
     assert run(api.scene, only(api))["rows"]["refused"] == 2
     assert {one.tenant for one in api.scene.store.records.values()} == {TENANT}

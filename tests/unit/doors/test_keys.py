@@ -279,6 +279,16 @@ def test_rotation_does_not_shorten_the_time_of_a_former_secret_unless_all_are_to
     assert office.works(first, second, third) == [False, False, True]
 
 
+def test_end_of_a_key_is_the_end_of_its_former_secret_too(office: Office) -> None:
+    first, key_id = office.make()
+    second = office.ask("POST", f"/v1/keys/{key_id}/rotate", {"overlap_hours": 720}).body["secret"]
+    office.ask("PATCH", f"/v1/keys/{key_id}", {"expires_in_days": 0.5})
+    office.clock.sleep(12 * HOUR + 1)
+    assert office.works(first, second) == [False, False]
+    answer = office.ask("POST", f"/v1/keys/{key_id}/rotate")
+    assert (answer.status, answer.body["code"]) == (409, "conflict"), "its new secret would have ended, too"
+
+
 @pytest.mark.parametrize("hours", [-1, 9000, "1", None])
 def test_overlap_that_cannot_be_is_refused(office: Office, hours: Any) -> None:
     _, key_id = office.make()
@@ -310,7 +320,9 @@ def test_no_call_ends_the_secret_that_asks_or_its_right_to_ask(office: Office) -
     for method, path, body in (
         ("DELETE", own, None),
         ("PATCH", own, {"scopes": ["read"]}),
+        ("PATCH", own, {"expires_in_days": 0.001}),
         ("POST", f"{own}/rotate", {"overlap_hours": 0}),
+        ("POST", f"{own}/rotate", {"overlap_hours": 0.01}),
     ):
         answer = office.ask(method, path, body)
         assert (answer.status, answer.body["code"]) == (409, "conflict"), path
@@ -334,6 +346,12 @@ def test_one_administrator_may_end_another(office: Office) -> None:
 
 
 # ── Tenants ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_webhook_without_tls_is_refused_for_a_tenant_as_for_a_request(office: Office) -> None:
+    answer = office.ask("PATCH", "/v1/tenants/acme", {"webhook": "http://127.0.0.1:9/x"})
+    assert list(fields(answer)) == ["webhook.url"]
+    assert office.ask("GET", "/v1/tenants/acme").body["webhook"] is None
 
 
 def test_tenants_limits_and_webhook_are_set_one_by_one_and_shown(office: Office) -> None:

@@ -85,6 +85,8 @@ class DynamoKeyBook:
                 "Rotate it after that, or end both secrets now: rotate it with an overlap of 0 hours."
             )
         row, newest = kept.secrets[-1]
+        if not newest.works_at(now):
+            raise ConflictError("The key has ended, and so would its new secret; give it another end first.")
         ends = min(filter(None, (newest.expires_at, now + overlap)))
         before = [(row, newest.model_copy(update={"expires_at": ends}))] if overlap else []
         new = newest.model_copy(update={"prefix": visible(secret), "created_at": now})

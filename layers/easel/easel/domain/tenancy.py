@@ -107,8 +107,9 @@ class ApiKey(BaseModel):
     expires_at: datetime | None = Field(default=None, description="from when the secret works no more")
 
     def like(self, other: Self) -> Self:
-        """What is known of the other one, with this secret's own prefix, date and end."""
-        own = {name: getattr(self, name) for name in ("prefix", "created_at", "expires_at")}
+        """What is known of the other one, with this secret's own prefix and date, and the earlier end."""
+        ends = min(filter(None, (self.expires_at, other.expires_at)), default=None)
+        own = {"prefix": self.prefix, "created_at": self.created_at, "expires_at": ends}
         return other.model_copy(update=own)
 
     def works_at(self, now: datetime) -> bool:

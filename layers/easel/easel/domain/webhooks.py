@@ -9,7 +9,7 @@ from pydantic import Field
 
 from easel.domain.generation import Generation, Record
 from easel.domain.ids import delivery_id_of
-from easel.domain.request import GenerationRequest, Webhook, WebhookEvent
+from easel.domain.request import Webhook, WebhookEvent
 from easel.domain.tenancy import Tenant
 from easel.errors import FieldProblem, InvalidRequestError, SettingsError
 
@@ -163,8 +163,8 @@ def schedule_of(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def refuse_plain_webhook(request: GenerationRequest) -> None:
+def refuse_plain_webhook(webhook: Webhook | None) -> None:
     """Nothing is told without TLS but on the local stack. Raises InvalidRequestError."""
-    if request.webhook is not None and not request.webhook.url.lower().startswith("https:"):
+    if webhook is not None and not webhook.url.lower().startswith("https:"):
         problem = FieldProblem("webhook.url", "must be an https URL")
         raise InvalidRequestError("The webhook's URL is not valid.", [problem])

@@ -105,6 +105,7 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
         return refused(NotFoundError("There is no such call."))
 
     _add_generations(app, door)
+    _add_reads(app, door)
     _add_catalogue(app, door)
     add_batches(app, door.gate, door.batches)
     add_uploads(app, door.gate, door.uploader)
@@ -117,10 +118,7 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
 
 
 def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
-    """The calls on generations."""
-
-    def tenant_of(scope: Scope) -> str:
-        return caller_of(app, door.gate, scope).tenant
+    """The calls that make and end generations."""
 
     @app.post("/v1/generations")
     def create() -> Response[str]:
@@ -135,11 +133,23 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
             generation = door.reader.get(caller.tenant, generation.id, left)
         return answer(door, generation, accepted=True, waited=wait, quota=caller.quota)
 
+    @app.post("/v1/generations/<generation_id>/cancel")
+    def cancel(generation_id: str) -> Response[str]:
+        owner = caller_of(app, door.gate, Scope.GENERATE).tenant
+        return answer(door, door.canceler.cancel(owner, generation_id))
+
+
+def _add_reads(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
+    """The calls that tell of generations."""
+
+    def tenant_of() -> str:
+        return caller_of(app, door.gate, Scope.READ).tenant
+
     @app.get("/v1/generations")
     def page() -> Response[str]:
         query = query_of(app, "status", "model", "limit", "cursor")
         page = door.reader.list(
-            tenant_of(Scope.READ),
+            tenant_of(),
             status=query.get("status"),
             model=query.get("model"),
             limit=whole_number("limit", query.get("limit"), LIST_DEFAULT),
@@ -151,7 +161,7 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
 
     @app.get("/v1/generations/<generation_id>")
     def get(generation_id: str) -> Response[str]:
-        owner = tenant_of(Scope.READ)
+        owner = tenant_of()
         wait = whole_number("wait", query_of(app, "wait").get("wait"), 0)
         if not 0 <= wait <= WAIT_SECONDS_MAX:
             bounds = f"0 to {WAIT_SECONDS_MAX}"
@@ -161,12 +171,8 @@ def _add_generations(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
 
     @app.get("/v1/generations/<generation_id>/events")
     def events(generation_id: str) -> Response[str]:
-        generation = door.reader.get(tenant_of(Scope.READ), generation_id)
+        generation = door.reader.get(tenant_of(), generation_id)
         return json_answer(200, {"data": attempt_log(generation), "next_cursor": None})
-
-    @app.post("/v1/generations/<generation_id>/cancel")
-    def cancel(generation_id: str) -> Response[str]:
-        return answer(door, door.canceler.cancel(tenant_of(Scope.GENERATE), generation_id))
 
 
 def _add_catalogue(app: APIGatewayHttpResolver, door: NativeDoor) -> None:

@@ -84,6 +84,7 @@ class BatchPlanner:
     choose: Choose
     files: Files
     clock: Clock
+    inbox: str
 
     def of_file(self, caller: Caller, file: RowsFile) -> dict[str, Any]:
         """Every row with what is wrong with it, in the words of the batch's errors, and what it may cost.
@@ -111,7 +112,7 @@ class BatchPlanner:
                 if self.clock.now() > ends:
                     complete = False
                     break
-                found.add(judged(said, caller, self.choose, trusted=trusted))
+                found.add(judged(said, caller, self.choose, self.inbox, trusted=trusted))
         rows = found.rows()
         total = found.valid + found.refused
         return {

@@ -117,7 +117,7 @@ class Creator:
     ) -> tuple[Choice, ...]:
         """The routes that can serve the request, best first. Raises InvalidRequestError or ForbiddenError."""
         if not self.plain_webhooks:
-            refuse_plain_webhook(request)
+            refuse_plain_webhook(request.webhook)
         ready = self.vendor_keys.get()
         return choose(request, self.catalogue, ready, self.policy, key=caller.key, prefer=prefer)
 

@@ -32,10 +32,11 @@ class Judged:
     routes: tuple[str, ...] = ()
 
 
-def judged(said: Row | BadRow, caller: Caller, choose: Choose, *, trusted: bool) -> Judged:
+def judged(said: Row | BadRow, caller: Caller, choose: Choose, inbox: str, *, trusted: bool) -> Judged:
     """What Prepare takes the row for, and what a dry run tells of it.
 
-    Rows of a trusted batch may name other tenants than the caller's, and input images of the inbox.
+    Rows of a trusted batch alone may name other tenants than the caller's, and input images of the inbox,
+    whose URIs begin with `inbox`.
     """
     if isinstance(said, BadRow):
         return Judged(said.number, said.custom_id, caller.tenant, {}, (said.problem,))
@@ -46,8 +47,8 @@ def judged(said: Row | BadRow, caller: Caller, choose: Choose, *, trusted: bool)
         if checked_tenant(tenant) != caller.tenant and not trusted:
             raise InvalidRequestError("", [FieldProblem("tenant", "cannot be named here")])
         request = request_of(fields)
-        if not trusted and any(image.startswith("s3://") for image in request.images):
-            raise InvalidRequestError("", [FieldProblem("images", "must be https or data URLs")])
+        if not trusted and any(image.startswith(inbox) for image in request.images):
+            raise InvalidRequestError("", [FieldProblem("images", "cannot lie in the inbox here")])
         routes = [choice.route for choice in choose(caller.on_behalf_of(tenant), request)]
     except RequestError as error:
         problems = error.problems or (FieldProblem("row", error.detail),)

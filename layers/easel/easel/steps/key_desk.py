@@ -18,14 +18,18 @@ from easel.domain.tenancy import (
     Tenant,
     checked_tenant,
 )
+from easel.domain.webhooks import refuse_plain_webhook
 from easel.errors import ConflictError, FieldProblem, InvalidRequestError, NotFoundError
 from easel.key_ports import KeyBook, KeyPage
 from easel.ports import Clock
 
+OWN_OVERLAP_MIN = timedelta(hours=1)  # in which to take the new secret into use
+
 
 @dataclass(frozen=True, slots=True)
 class KeyDesk:
-    """Serves administrators, of which none can end the secret that it asks with.
+    """Serves administrators, of which none can end the secret that it asks with, or soon. Webhooks without
+    TLS are taken on the local stack only, where `plain_webhooks` is set.
 
     Changes raise ConflictError where they would, or where somebody else changed the same at that moment.
     """
@@ -33,6 +37,7 @@ class KeyDesk:
     book: KeyBook
     catalogue: Catalogue
     clock: Clock
+    plain_webhooks: bool = False
 
     def create(self, order: KeyOrder) -> tuple[str, BookedKey]:
         """A new key and its secret. Raises InvalidRequestError."""
@@ -54,6 +59,8 @@ class KeyDesk:
         known = self._known(terms)
         if _is_own(asking, key_id) and Scope.ADMIN not in known.get("scopes", {Scope.ADMIN}):
             raise ConflictError("A key cannot take the scope 'admin' from itself; ask with another one.")
+        if _is_own(asking, key_id) and known.get("expires_at") is not None:
+            raise ConflictError("A key cannot set an end to itself; ask with another one.")
 
         def changed(key: ApiKey) -> ApiKey:
             return key.model_copy(update=known | {"limits": terms.limits.over(key.limits)})
@@ -63,8 +70,10 @@ class KeyDesk:
     def rotate(self, asking: Caller, key_id: str, rotation: Rotation) -> tuple[str, BookedKey]:
         """The key and its new secret. Raises NotFoundError or ConflictError."""
         overlap = timedelta(hours=rotation.overlap_hours)
-        if _is_own(asking, key_id) and not overlap:
-            raise ConflictError("A key cannot end its own secrets; ask with another one, or with an overlap.")
+        if _is_own(asking, key_id) and overlap < OWN_OVERLAP_MIN:
+            raise ConflictError(
+                "A key cannot end its own secret within the hour; ask with another one, or with an overlap."
+            )
         secret, key = self.book.rotate(_checked_id(key_id), overlap)
         return secret, self._now(key)
 
@@ -81,6 +90,8 @@ class KeyDesk:
     def change_tenant(self, name: str, terms: TenantTerms) -> Tenant:
         """The tenant as it is then. Raises InvalidRequestError or ConflictError."""
         known = {field: value for field, value in terms.named.items() if field == "webhook"}
+        if not self.plain_webhooks:
+            refuse_plain_webhook(known.get("webhook"))
 
         def changed(tenant: Tenant) -> Tenant:
             return tenant.model_copy(update=known | {"limits": terms.limits.over(tenant.limits)})

@@ -62,7 +62,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Reads manifests. `most_at_once` rows of one batch run at a time."""
+    """Reads manifests. `most_at_once` rows of one batch run at a time; `inbox` is how
+    URIs of the inbox begin."""
 
     store: BatchStore
     files: Files
@@ -71,6 +72,7 @@ class Preparer:
     limits: Mapping[str, RouteLimits]
     clock: Clock
     most_at_once: int
+    inbox: str
 
     def prepare(self, batch_id: str) -> dict[str, Any]:
         """What comes next: `prepare` again for the rest of a long manifest, `run`, or `collect`.
@@ -130,7 +132,7 @@ class Preparer:
         return batch.stopping(self.clock.now(), reason).having(**read.counted())
 
     def _take(self, batch: Batch, said: Row | BadRow, chunk: Chunk, read: "Reading") -> None:
-        row = judged(said, batch.caller, self.choose, trusted=batch.trusted)
+        row = judged(said, batch.caller, self.choose, self.inbox, trusted=batch.trusted)
         refused = bool(row.problems)
         chunk.add(_line(row), refused=refused)
         read.rows += 1
