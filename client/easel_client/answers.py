@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from easel_client.errors import GenerationFailedError, ServerError, StillWorkingError
-from easel_client.files import free_name, numbered, with_extension, write_whole
+from easel_client.files import free_name, numbered, safe_name, with_extension, write_whole
 
 MODERATION = "moderation"
 VENDOR_CHARACTERS = 300  # of a vendor's message
@@ -153,7 +153,8 @@ class Image:
     @property
     def extension(self) -> str:
         """`png`, `jpg`, `webp` or `gif`."""
-        return self.content_type.rpartition("/")[2].replace("jpeg", "jpg")
+        kind = self.content_type.rpartition("/")[2].replace("jpeg", "jpg")
+        return safe_name(kind) if kind else ""
 
     def bytes(self) -> builtins.bytes:
         """The picture, checked against its announced length and SHA-256; a link that died is renewed.

@@ -5,9 +5,11 @@ from easel_client import Easel
 Easel().generate("a red fox in snow").save("fox.png")
 """
 
+import builtins
 import itertools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 from urllib.parse import quote
@@ -78,32 +80,39 @@ class Easel:
 
         `on_update` is told how it stands, over and over. An error that comes while it goes on all the same
         has its `generation_id`: `wait` picks it up. Another call with the same `idempotency_key` and request
-        buys nothing again.
+        buys nothing again; an error that leaves open whether it was accepted has that key.
         """
         return self._made({"prompt": prompt}, MODEL, options, wait, on_update, idempotency_key)
 
     def edit(
         self,
         prompt: str,
-        images: Iterable[InputImage],
+        images: InputImage | Iterable[InputImage],
         *,
         wait: bool = True,
         on_update: Callable[[Generation], None] | None = None,
         idempotency_key: str | None = None,
         **options: Unpack[Options],
     ) -> Generation:
-        """A picture made of others (paths, bytes or https links) as the prompt says; else like `generate`."""
-        given = {"prompt": prompt, "images": references(self._transport, images)}
+        """A picture made of others (paths, bytes, links, images of generations); else like `generate`.
+
+        A file of more than 256 KB is uploaded by each call anew, and is then another request: to repeat one
+        by its `idempotency_key`, pass what `upload` gave, both times.
+        """
+        given = {"prompt": prompt, "images": self.upload(images)}
         return self._made(given, EDIT_MODEL, options, wait, on_update, idempotency_key)
+
+    def upload(self, images: InputImage | Iterable[InputImage]) -> builtins.list[str]:
+        """Pictures as `edit` and `plan` may name them over and over: small ones whole, as data URLs, larger
+        ones uploaded and kept for 7 days, as `upload:ID`, links as they are."""
+        return references(self._transport, images)
 
     def plan(self, prompt: str, images: Iterable[InputImage] = (), **options: Unpack[Options]) -> Plan:
         """What `generate`, or with images `edit`, would come to: routes, parameters, price and time."""
-        links = references(self._transport, images)
+        links = self.upload(images)
         given = {"prompt": prompt, "dry_run": True, **({"images": links} if links else {})}
         body = _body(given, EDIT_MODEL if links else MODEL, options)
-        return Plan.of(
-            self._transport.ask(Call("POST", "/v1/generations", body=body, idempotency_key=_new_key())).body
-        )
+        return Plan.of(self._transport.ask(Call("POST", "/v1/generations", body=body, harmless=True)).body)
 
     def get(self, generation_id: str) -> Generation:
         """How it stands, with fresh links."""
@@ -125,8 +134,8 @@ class Easel:
         hold_seconds = WAIT_SECONDS if on_update is None else LIVE_WAIT_SECONDS
         patience = Patience(generation_id, timeout_seconds, hold_seconds)
 
-        def look(wait: int) -> tuple[Generation, Answer]:
-            answer = self._transport.ask(Call("GET", _path(generation_id), {"wait": wait}))
+        def look(wait: int, within_seconds: float) -> tuple[Generation, Answer]:
+            answer = self._transport.ask(Call("GET", _path(generation_id), {"wait": wait}), within_seconds)
             return self._generation(answer), answer
 
         return patience.until_over(look, known, on_update).checked()
@@ -154,17 +163,18 @@ class Easel:
         max_cost_usd: str | None = None,
         idempotency_key: str | None = None,
     ) -> Batch:
-        """Start a batch: a .jsonl, .csv or .json file, or rows (each a request)."""
+        """Start a batch: a .jsonl, .csv or .json file, or rows (each a request). Another call with the same
+        `idempotency_key` and rows starts nothing again."""
         bounds = {
             "max_concurrency": max_concurrency,
             "tolerated_failures": tolerated_failures,
             "max_cost_usd": max_cost_usd,
         }
-        return Batch.of(self._batch(Manifest.of(source), bounds, idempotency_key or _new_key()))
+        return Batch.of(self._batch(Manifest.of(source), bounds, idempotency_key or new_key()))
 
     def plan_batch(self, source: str | Path | Iterable[Mapping[str, Any]]) -> BatchPlan:
         """What a batch would come to, row by row."""
-        return BatchPlan.of(self._batch(Manifest.of(source), {"dry_run": True}, _new_key()))
+        return BatchPlan.of(self._batch(Manifest.of(source), {"dry_run": True}, None))
 
     def get_batch(self, batch_id: str) -> Batch:
         """How it stands; once it has ended with fresh links to its files."""
@@ -182,8 +192,8 @@ class Easel:
         batch_id = batch.id if isinstance(batch, Batch) else batch
         patience = Patience(batch_id, timeout_seconds, hold_seconds=0)
 
-        def look(_: int) -> tuple[Batch, Answer]:
-            answer = self._transport.ask(Call("GET", _batch_path(batch_id)))
+        def look(_: int, within_seconds: float) -> tuple[Batch, Answer]:
+            answer = self._transport.ask(Call("GET", _batch_path(batch_id)), within_seconds)
             return Batch.of(answer.body), answer
 
         return patience.until_over(look, known, on_update)
@@ -230,17 +240,16 @@ class Easel:
             "POST",
             "/v1/generations",
             body=_body(given, model, options),
-            idempotency_key=idempotency_key or _new_key(),
+            idempotency_key=idempotency_key or new_key(),
         )
         made = self._generation(self._transport.ask(call))
         return self.wait(made, on_update=on_update) if wait else made
 
-    def _batch(self, manifest: Manifest, bounds: Raw, idempotency_key: str) -> Any:
+    def _batch(self, manifest: Manifest, bounds: Raw, idempotency_key: str | None) -> Any:
+        """What a batch is answered; without a key it is a dry run."""
         bounds = {name: value for name, value in bounds.items() if value is not None}
         if manifest.data is None:
-            call = Call(
-                "POST", "/v1/batches", body={"rows": manifest.rows, **bounds}, idempotency_key=idempotency_key
-            )
+            call = Call("POST", "/v1/batches", body={"rows": manifest.rows, **bounds})
         else:
             query = {name: "true" if value is True else value for name, value in bounds.items()}
             call = Call(
@@ -249,9 +258,9 @@ class Easel:
                 query,
                 data=manifest.data,
                 content_type=manifest.content_type,
-                idempotency_key=idempotency_key,
             )
-        return self._transport.ask(call).body
+        repeating = replace(call, idempotency_key=idempotency_key, harmless=idempotency_key is None)
+        return self._transport.ask(repeating).body
 
     def _generation(self, answer: Answer) -> Generation:
         return Generation.of(answer.body, self._loader)
@@ -281,5 +290,6 @@ def _batch_path(batch_id: str, more: str = "") -> str:
     return f"/v1/batches/{quote(batch_id, safe='')}{more}"
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """An Idempotency-Key that nobody has used."""
     return uuid.uuid4().hex

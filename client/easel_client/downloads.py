@@ -44,6 +44,10 @@ class Downloads:
         """A whole file. Raises ImageError."""
         for _ in range(TRIES_MAX):
             status, data = self._get(url, FILE_BYTES_MAX)
+            if len(data) > FILE_BYTES_MAX:
+                raise ImageError(
+                    f"{name} is larger than {FILE_BYTES_MAX} bytes.", "Fetch it from the bucket."
+                )
             if status == 200:
                 return data
         raise ImageError(f"{name} cannot be loaded: its link answered {status}.", "It is kept; try again.")

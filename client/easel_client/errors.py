@@ -49,13 +49,18 @@ class FieldProblem:
 
 
 class EaselError(Exception):
-    """Base of all errors. `generation_id` is that of a generation that goes on all the same."""
+    """Base of all errors. `generation_id` is that of a generation that goes on all the same.
+
+    `idempotency_key` is None, unless what costs money may have been accepted, though no answer says so: with
+    this key the very same request may be repeated without buying twice.
+    """
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
         self.generation_id: str | None = None
+        self.idempotency_key: str | None = None
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.message, self.advice)))

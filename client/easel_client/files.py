@@ -2,10 +2,18 @@
 
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
 
 TRIES_MAX = 10_000
+
+
+def safe_name(text: str) -> str:
+    """Text from elsewhere as a part of a file's name that leads into no other folder and hides no file: of
+    A-Z, a-z, 0-9, `.`, `_` and `-`, without a dot at its beginning or two in a row."""
+    kept = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]", "-", text)).lstrip(".")
+    return kept or "-"
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from easel_client.answers import needed
+from easel_client.answers import Image, needed
 from easel_client.errors import ImageError, InputError
 from easel_client.transport import CONNECT_SECONDS, Call, Transport, pool_for
 
 if TYPE_CHECKING:
     import urllib3
 
-InputImage = str | Path | bytes
-LINKS = ("https://", "http://", "data:", "upload:", "s3://")
+InputImage = str | Path | bytes | Image
+UPLOAD = "upload:"
+LINKS = ("https://", "http://", "data:", UPLOAD, "s3://")
+BYTES_MAX = 10 * 2**20
 INLINE_BYTES_MAX = 256 * 1024  # a request may have 6 MB, with three images in base64
 UPLOAD_SECONDS = 60.0  # of silence
 TRIES_MAX = 3
@@ -28,19 +30,25 @@ STARTS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def references(transport: Transport, images: Iterable[InputImage]) -> list[str]:
-    """Each image as a request names it: links as they are, files and bytes as data URLs or uploads.
+def references(transport: Transport, images: InputImage | Iterable[InputImage]) -> list[str]:
+    """One image, or each of several, as a request names it: links as they are, files and bytes as data
+    URLs or uploads.
 
     Raises InputError for what is no picture, ImageError where an upload fails, and what a call may.
     """
     # All are read before one is uploaded: a misspelled name costs nothing.
-    read = [_link_or_bytes(image, number) for number, image in enumerate(images, 1)]
+    given = [images] if isinstance(images, InputImage) else images
+    read = [_link_or_bytes(image, number) for number, image in enumerate(given, 1)]
     return [one if isinstance(one, str) else _reference(transport, *one) for one in read]
 
 
 def _link_or_bytes(image: InputImage, number: int) -> str | tuple[bytes, str]:
+    if isinstance(image, Image):
+        return image.s3_uri
     if isinstance(image, str) and image.startswith(LINKS):
         return image
+    if not isinstance(image, InputImage):
+        raise InputError(f"Image {number} is neither a path, bytes, a link nor an image of a generation.")
     name = f"image {number}" if isinstance(image, bytes) else str(image)
     try:
         data = image if isinstance(image, bytes) else Path(image).read_bytes()
@@ -49,6 +57,8 @@ def _link_or_bytes(image: InputImage, number: int) -> str | tuple[bytes, str]:
     content_type = next((kind for start, kind in STARTS if data.startswith(start)), None)
     if data.startswith(b"RIFF") and data[WEBP] == b"WEBP":
         content_type = "image/webp"
+    if len(data) > BYTES_MAX:
+        raise InputError(f"{name} has {len(data) / 2**20:.1f} MB.", "10 MB are taken.")
     if content_type is None:
         raise InputError(f"{name} is no picture.", "PNG, JPEG, WebP, GIF, BMP and TIFF are taken.")
     return data, content_type
@@ -64,7 +74,7 @@ def _reference(transport: Transport, data: bytes, content_type: str) -> str:
     _put(lambda pool, timeout: pool.request(
         "POST", offer["url"], fields=form, timeout=timeout, retries=False, redirect=False
     ), offer["url"])  # fmt: skip
-    return f"upload:{offer['id']}"
+    return f"{UPLOAD}{offer['id']}"
 
 
 def _put(post: Callable[..., "urllib3.BaseHTTPResponse"], url: str) -> None:

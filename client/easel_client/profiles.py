@@ -17,8 +17,11 @@ from urllib.parse import urlsplit
 
 from easel_client.errors import SettingsError
 from easel_client.files import write_whole
+from easel_client.transport import LOOPBACK
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Nobody's name or password, no query, no fragment; a host beyond ASCII in its `xn--` form.
+ADDRESS = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?", re.IGNORECASE)
 KEY_VARIABLE = "EASEL_API_KEY"
 LOCAL = "local"
 LOCAL_URL = "http://127.0.0.1:3000"
@@ -67,14 +70,15 @@ class Profiles:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             fix = "Mend it, or remove it and use `easel login`."
             raise SettingsError(f"{file} is not a profile file.", fix) from error
-        return cls(known, raw.get("default"))
+        default = raw.get("default")
+        return cls(known, default if isinstance(default, str) else None)
 
     def write(self, file: Path | None = None) -> None:
         """Keep them, readable by their owner alone."""
         file = file or profile_file()
         lines = [f"default = {_quoted(self.default)}"] if self.default else []
         for name, profile in sorted(self.known.items()):
-            lines += ["", f"[profiles.{name}]", f"url = {_quoted(profile.url)}"]
+            lines += ["", f"[profiles.{_quoted(name)}]", f"url = {_quoted(profile.url)}"]
             lines += [f"key = {_quoted(profile.key)}"]
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(file, ("\n".join(lines or ["[profiles]"]) + "\n").encode(), mode=0o600)
@@ -154,10 +158,12 @@ def _at(profiles: Profiles, url: str, key: str | None) -> Connection:
     """With the key that was given, or that a file has for this very address. Raises SettingsError."""
     if key:
         return Connection(url, _key(key), KEY_VARIABLE)
-    kept = [_of_profile(profiles, name) for name in profiles.known]
-    for found in (*kept, _local_stack()):
-        if found is not None and found.url == url:
-            return found
+    for name, profile in profiles.known.items():
+        if profile.url == url:
+            return _of_profile(profiles, name)
+    local = _local_stack()
+    if local is not None and local.url == url:
+        return local
     raise SettingsError(f"No key for {url} is known.", NEEDED)
 
 
@@ -176,21 +182,23 @@ def _local_stack() -> Connection | None:
         return None
     try:
         told = folder / URL_FILE
-        url = told.read_text().strip() if told.is_file() else LOCAL_URL
+        url = _address(told.read_text()) if told.is_file() else LOCAL_URL
         key = (folder / KEY_FILE).read_text().strip()
     except OSError as error:
         raise SettingsError(f"{error.filename} cannot be read: {error.strerror}.") from error
-    return Connection(_address(url), _key(key), f"the local stack of {folder}")
+    if urlsplit(url).hostname not in LOOPBACK:  # whoever may write into a folder shall get no key sent
+        raise SettingsError(f"{told} says {url}, which is not on this machine.", "A local stack always is.")
+    return Connection(url, _key(key), f"the local stack of {folder}")
 
 
 def _address(text: Any) -> str:
     """Scheme, host and path, without a slash at the end. Raises SettingsError."""
     try:
         parts = urlsplit(text.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = ADDRESS.fullmatch(text.strip()) and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or parts.username:
+    if not usable:
         raise SettingsError(f"{text!r} is no address of a deployment.", "It looks like https://HOST.")
     return str(text).strip().rstrip("/")
 
@@ -202,5 +210,5 @@ def _key(text: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """As a TOML basic string; these texts are printable ASCII, which JSON quotes the same way."""
-    return json.dumps(text)
+    """As a TOML basic string: JSON quotes the same way, but for U+007F."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -35,7 +35,12 @@ ADVICE: Mapping[type[RefusedError], str] = {
     BudgetError: "`easel keys whoami` shows the budgets; an admin key can raise them.",
     ServerError: "Try again a little later.",
 }
-TOO_LARGE = "Over HTTP a request may have 6 MB; put a larger batch into the inbox bucket."
+# Lambda takes 6 MB, and API Gateway gives it .jsonl, which it knows for no text, as base64.
+TOO_LARGE = "Over HTTP about 6 MB are taken, of .jsonl 4.4 MB; put a larger batch into the inbox bucket."
+MISMATCH = "idempotency_mismatch"
+MISMATCH_ADVICE = (
+    "A repeat must be the very same request. A file of over 256 KB is uploaded anew: name its upload:ID."
+)
 
 
 def refusal(status: int, body: Any, retry_after: str | None, base_url: str) -> RefusedError:
@@ -78,4 +83,5 @@ def _advice(kind: type[RefusedError], problem: Mapping[str, Any], seconds: float
     again = f"It may go through in {in_words(seconds)}." if seconds else ""
     if kind is ServerError and (request_id := problem.get("request_id")):
         return f"Try again a little later; the log has it as {request_id}."
-    return " ".join(filter(None, (again, ADVICE.get(kind, ""))))
+    what = MISMATCH_ADVICE if problem["code"] == MISMATCH else ADVICE.get(kind, "")
+    return " ".join(filter(None, (again, what)))

@@ -1,10 +1,11 @@
 """Every call of the API goes through here: time-outs, bounded retries, and errors that say what to do.
 
-A call that may be repeated (a GET, or a POST with an Idempotency-Key, which is kept over the tries) is tried
-again when no answer came, or one that says so; any other only when it certainly never left.
+A call that may be repeated (it changes nothing, or has an Idempotency-Key, which is kept over the tries) is
+tried again when no answer came, or one that says so; any other only when it certainly never left.
 """
 
 import json
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 35.0  # above what API Gateway takes at most, 30 s; and above the longest `wait`
+SHORTEST_SECONDS = 0.1  # that a try is given, however little time is left
 CONNECTIONS_MAX = 8  # that are kept to one host
 TRIES_MAX = 4
 PAUSES_SECONDS = 10.0  # between all tries of a call, together
@@ -32,7 +34,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. `body` goes out as JSON; `data` as it is, with its content type."""
+    """One call. `body` goes out as JSON; `data` as it is, with its content type. A dry run is `harmless`: it
+    changes nothing though it is a POST."""
 
     method: str
     path: str
@@ -41,11 +44,12 @@ class Call:
     data: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
     idempotency_key: str | None = None
+    harmless: bool = False
 
     @property
     def repeatable(self) -> bool:
         """Whether doing it twice does no more than doing it once."""
-        return self.method == "GET" or self.idempotency_key is not None
+        return self.method == "GET" or self.harmless or self.idempotency_key is not None
 
     @property
     def target(self) -> str:
@@ -77,21 +81,25 @@ class Transport:
         self._key = api_key
         self._pool: urllib3.PoolManager | None = None
 
-    def ask(self, call: Call) -> Answer:
-        """The answer. Raises UnreachableError or a RefusedError."""
-        left, pause = PAUSES_SECONDS, FIRST_PAUSE_SECONDS
+    def ask(self, call: Call, within_seconds: float = math.inf) -> Answer:
+        """The answer; all tries together take little longer than told. Raises UnreachableError or a
+        RefusedError, with the `idempotency_key` where one of the tries may have been accepted."""
+        left, pause, unsure = PAUSES_SECONDS, FIRST_PAUSE_SECONDS, False
+        ends = time.monotonic() + within_seconds
         for tries_left in reversed(range(TRIES_MAX)):
             try:
-                return self._once(call)
+                return self._once(call, ends - time.monotonic())
             except (UnreachableError, RefusedError) as error:
+                unsure = unsure or _may_be_accepted(error)
                 wait = _pause_before_repeating(call, error, pause)
-                if wait is None or wait > left or not tries_left:
+                if wait is None or wait > min(left, ends - time.monotonic()) or not tries_left:
+                    error.idempotency_key = call.idempotency_key if unsure else None
                     raise
             time.sleep(wait)
             left, pause = left - wait, pause * 2
         raise AssertionError  # the last try returns or raises
 
-    def _once(self, call: Call) -> Answer:
+    def _once(self, call: Call, seconds: float) -> Answer:
         headers = {"Authorization": f"Bearer {self._key}", "User-Agent": f"easel-client/{VERSION}"}
         data = call.data
         if call.body is not None:
@@ -100,7 +108,7 @@ class Transport:
             headers["Content-Type"] = call.content_type
         if call.idempotency_key is not None:
             headers["Idempotency-Key"] = f'"{call.idempotency_key}"'
-        response = self._send(call.method, self.base_url + call.target, data, headers)
+        response = self._send(call.method, self.base_url + call.target, data, headers, seconds)
         body = _json(response.data)
         if response.status >= 300:
             retry_after = response.headers.get("Retry-After")
@@ -112,13 +120,14 @@ class Transport:
         return Answer(body, response.headers)
 
     def _send(
-        self, method: str, url: str, data: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, data: bytes | None, headers: Mapping[str, str], seconds: float
     ) -> "urllib3.BaseHTTPResponse":
         import urllib3  # takes a third of the time in which `easel --help` answers, which needs none of it
         from urllib3 import exceptions as faults
 
         self._pool = self._pool or pool_for(self.base_url)
-        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        most = max(seconds, SHORTEST_SECONDS)
+        timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, most), read=min(READ_SECONDS, most))
         try:
             return self._pool.request(
                 method, url, body=data, headers=dict(headers), timeout=timeout, retries=False, redirect=False
@@ -158,6 +167,13 @@ def pool_for(url: str) -> "urllib3.PoolManager":
     if proxy and parts.hostname not in LOOPBACK and not proxy_bypass(parts.netloc):
         return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", maxsize=CONNECTIONS_MAX)
     return urllib3.PoolManager(maxsize=CONNECTIONS_MAX)
+
+
+def _may_be_accepted(error: UnreachableError | RefusedError) -> bool:
+    """Whether the request may have been taken all the same. 409: the key's first request is at work."""
+    if isinstance(error, UnreachableError):
+        return error.sent
+    return error.status >= 500 or error.status == 409
 
 
 def _pause_before_repeating(call: Call, error: Exception, pause: float) -> float | None:

@@ -13,6 +13,7 @@ WAIT_SECONDS = 25  # that an answer is held, at most
 LIVE_WAIT_SECONDS = 1  # where somebody watches the states go by
 LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS_MAX = 1.0, 10.0  # where nothing is said; whatever is said
 OUTAGE_SECONDS = 30.0  # without any answer, beside the retries of each call
+LAST_ANSWER_SECONDS = 2.0  # that an answer may come late which was held until the time was over
 PAST_DEADLINE_SECONDS = 120.0  # in which Easel must have ended it
 PATIENCE_SECONDS = 7 * 86_400.0  # with what has no deadline: a batch
 
@@ -44,11 +45,12 @@ class Patience:
 
     def until_over(
         self,
-        look: Callable[[int], tuple[Thing, Answer]],
+        look: Callable[[int, float], tuple[Thing, Answer]],
         known: Thing | None,
         on_update: Callable[[Thing], None] | None,
     ) -> Thing:
-        """Look until it has ended, and tell each look. `look` asks for an answer held so many seconds.
+        """Look until it has ended, and tell each look. `look` asks for an answer held so many seconds, and
+        gives up after so many.
 
         Raises StillWorkingError or what a call may, with the name of what goes on all the same.
         """
@@ -60,12 +62,14 @@ class Patience:
         while True:
             hold, asked = self._hold(), time.monotonic()
             try:
-                thing, answer = look(hold)
+                thing, answer = look(hold, max(0.0, self._left()) + LAST_ANSWER_SECONDS)
                 answered = time.monotonic()
             except (UnreachableError, ServerError) as error:
+                if (left := self._left()) <= 0:
+                    raise self._going_on(self._over("cannot be looked at", error.message)) from error
                 if time.monotonic() - answered > OUTAGE_SECONDS:
                     raise self._going_on(error) from error
-                time.sleep(LOOK_AGAIN_SECONDS)
+                time.sleep(min(LOOK_AGAIN_SECONDS, left))
                 continue
             except EaselError as error:
                 raise self._going_on(error) from error
@@ -81,17 +85,17 @@ class Patience:
                 time.sleep(max(0.0, min(pause - held, self._left(thing))))
 
     def _hold(self) -> int:
-        if self._timeout_seconds is None:
-            return self._hold_seconds
-        left = self._timeout_seconds - (time.monotonic() - self._started)
-        return max(0, min(self._hold_seconds, int(left)))
+        return int(max(0.0, min(self._hold_seconds, self._left())))
 
     def _check(self, thing: Ending) -> None:
         if self._left(thing) <= 0:
-            waited = in_words(time.monotonic() - self._started)
-            raise self._going_on(StillWorkingError(f"{self._name} is still {thing.status} after {waited}."))
+            raise self._going_on(self._over(f"is still {thing.status}"))
 
-    def _left(self, thing: Ending) -> float:
+    def _over(self, how: str, why: str = "") -> StillWorkingError:
+        waited = in_words(time.monotonic() - self._started)
+        return StillWorkingError(f"{self._name} {how} after {waited}.", why)
+
+    def _left(self, thing: Ending | None = None) -> float:
         """Seconds until the patience is over: the caller's, or else until some time after its deadline."""
         allowed = self._timeout_seconds
         if allowed is None:

@@ -2,11 +2,12 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.conftest import PHONE, Console
 from tests.integration.easel_caller import EaselCaller
@@ -72,6 +73,27 @@ def test_a_file_is_checked_before_anything_is_bought(
     assert caller.call("GET", "/v1/generations?limit=1").body["data"] == before
 
 
+@pytest.mark.parametrize("valid", [4, 0])
+def test_a_file_that_goes_on_is_started_under_a_cap_only(console: Console, file: Path, valid: int) -> None:
+    def looked_at_some(route: Route) -> None:
+        plan = route.fetch().json()
+        plan["rows"] |= {"valid": valid, "refused": 6 - valid}
+        route.fulfill(json={**plan, "complete": False})
+
+    page = console("#/batches")
+    started: list[str] = []
+    page.route("**/v1/batches?dry_run=true", looked_at_some)
+    page.on("request", lambda request: started.append(request.headers.get("idempotency-key", "")))
+    choose(page, file)
+    what = "at least 4 rows" if valid else "the rows that can run"
+    page.get_by_role("button", name=f"Start {what}, at least $0.18").click()
+    expect(page.locator('[data-field="max_cost_usd"] .error')).to_contain_text("what it may cost at most")
+    expect(page.get_by_label("Cost cap in dollars")).to_be_focused()
+    assert not any(started)
+    page.get_by_label("Cost cap in dollars").fill("5")
+    expect(page.get_by_role("button", name=f"Start {what}, $5.00 at most")).to_be_enabled()
+
+
 def test_a_batch_is_started_survives_a_reload_and_shows_its_pictures(console: Console, file: Path) -> None:
     page = console("#/batches")
     page.route("**/v1/batches/bat_*", look_again_soon)
@@ -100,12 +122,12 @@ def test_a_batch_is_started_survives_a_reload_and_shows_its_pictures(console: Co
 
 
 def test_a_batch_is_canceled_and_resumed_with_other_bounds(console: Console, tmp_path: Path) -> None:
-    rows = [{**REQUEST, "prompt": f"a slow card {number} [sandbox: slow-task=1]"} for number in range(3)]
+    rows = [{**REQUEST, "prompt": f"a slow card {number} [sandbox: slow-task=3]"} for number in range(4)]
     page = console("#/batches", size=PHONE, theme="dark")
     page.route("**/v1/batches/bat_*", look_again_soon)
     choose(page, written(tmp_path / "slow.jsonl", rows))
     page.get_by_label("Rows at a time").fill("1")
-    page.get_by_role("button", name="Start 3 rows").click()
+    page.get_by_role("button", name="Start 4 rows").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel the batch").click()
     badge = page.locator(".batch-title .badge")
@@ -117,10 +139,10 @@ def test_a_batch_is_canceled_and_resumed_with_other_bounds(console: Console, tmp
     dialog.get_by_role("button", name="Resume").click()
     expect(dialog.locator('[data-field="max_cost_usd"] .error')).to_contain_text("must be dollars")
     dialog.get_by_label("Cost cap in dollars").fill("5")
-    dialog.get_by_label("Rows at a time").fill("3")
+    dialog.get_by_label("Rows at a time").fill("4")
     dialog.get_by_role("button", name="Resume").click()
     expect(badge).to_have_text("Completed", timeout=PATIENCE_MILLISECONDS)
-    expect(page.get_by_role("img", name="Rows of 3: 3 succeeded")).to_be_visible()
+    expect(page.get_by_role("img", name="Rows of 4: 4 succeeded")).to_be_visible()
     expect(page.get_by_text("capped at $5.00")).to_be_visible()
 
 
@@ -149,9 +171,25 @@ def test_files_of_another_form_or_size_are_refused_in_words(console: Console, tm
         expect(page.locator("#main")).to_contain_text(words)
         if page.get_by_role("button", name="Choose another file").is_visible():
             page.get_by_role("button", name="Choose another file").click()
-    (tmp_path / "huge.csv").write_bytes(b"x" * (6 * 1024 * 1024 + 1))
-    chooser.set_input_files(tmp_path / "huge.csv")
-    expect(alert).to_contain_text('aws s3 cp "huge.csv" "s3://INBOX/requests/huge.csv"')
+    for name, most in (("huge.csv", 5_500_000), ("huge.jsonl", 4_400_000)):
+        (tmp_path / name).write_bytes(b"x" * (most + 1))
+        chooser.set_input_files(tmp_path / name)
+        expect(alert).to_contain_text(f"{name} is larger than {most / 1e6} MB")
+        expect(alert).to_contain_text(f"aws s3 cp ./{name} s3://INBOX/requests/{name}")
+
+
+def test_a_files_name_is_no_code_in_the_command_to_paste(console: Console, tmp_path: Path) -> None:
+    page = console("#/batches")
+    name = "-a $(touch run) `touch run` \"b\" 'c'.jsonl"
+    huge: FilePayload = {"name": name, "mimeType": "", "buffer": b"x" * 4_400_001}
+    page.get_by_label("Choose a file").set_input_files(huge)
+    code = page.get_by_role("alert").locator("pre").inner_text()
+    pasted = "aws() { printf '%s\\n' \"$@\"; }\n" + code
+    done = subprocess.run(
+        ["sh", "-c", pasted], cwd=tmp_path, capture_output=True, text=True, timeout=10, check=True
+    )
+    assert done.stdout.splitlines()[2:4] == [f"./{name}", f"s3://INBOX/requests/{name}"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_are_read_as_their_endings_say_chosen_or_dropped(console: Console, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageChops, ImageStat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, Console, Theme
 from tests.integration.easel_caller import EaselCaller
@@ -86,6 +86,76 @@ def test_two_tabs_have_a_session_each(console: Console) -> None:
     third.get_by_role("button", name="Sign out").click()
     first.reload()
     expect(prompt).to_have_value("written in the first tab")
+
+
+def refused(page: Page, words: str) -> None:
+    """A request whose key is refused, up to the dialog that asks for another."""
+    page.get_by_label("Prompt", exact=True).fill(words)
+    page.route("**/v1/generations", refuse_purchases)
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("dialog")).to_contain_text("not accepted any more")
+    page.unroute("**/v1/generations")
+
+
+def refuse_purchases(route: Route) -> None:
+    if "idempotency-key" in route.request.headers:
+        route.fulfill(status=401, json={"title": "No", "code": "unauthorized"})
+    else:
+        route.continue_()
+
+
+def sign_in(page: Page, key: str) -> None:
+    page.get_by_label("API key").fill(key)
+    page.keyboard.press("Enter")
+
+
+def new_key(caller: EaselCaller, tenant: str) -> EaselCaller:
+    made = caller.call("POST", "/v1/keys", {"tenant": tenant, "name": "studio"})
+    return EaselCaller(caller.url, made.body["secret"])
+
+
+def test_another_tenant_gets_nothing_of_the_one_before(console: Console, caller: EaselCaller) -> None:
+    one, other = new_key(caller, "before"), new_key(caller, "after")
+    page = console("", key=one.key)
+    expect(page.locator(".who")).to_contain_text("before")
+    refused(page, "what nobody else may read")
+    sign_in(page, other.key)
+    expect(page.locator(".who")).to_contain_text("after")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
+    assert "nobody else" not in page.evaluate("JSON.stringify({...sessionStorage})")
+    assert other.call("GET", "/v1/generations").body["data"] == []
+
+
+def test_what_buys_is_not_repeated_by_itself_under_another_key(console: Console, caller: EaselCaller) -> None:
+    one, other = new_key(caller, "same"), new_key(caller, "same")
+    page = console("", key=one.key)
+    expect(page.locator(".who")).to_contain_text("same")
+    refused(page, "a fox")
+    sign_in(page, other.key)
+    expect(page.locator(".refusal")).to_contain_text("Nothing was asked for under the new key")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a fox")
+    assert other.call("GET", "/v1/generations").body["data"] == []
+    page.get_by_role("button", name="Generate").click()
+    page.wait_for_url(re.compile("gen="))
+
+
+def test_asking_again_goes_on_where_an_answer_could_not_be_shown(console: Console) -> None:
+    page = console("#/usage")
+    asked = page.evaluate(
+        """async () => {
+            addEventListener("unhandledrejection", (event) => event.preventDefault());
+            const { poll } = await import("./console/polling.js");
+            let asked = 0;
+            const ask = async () => ({ body: (asked += 1), headers: new Headers() });
+            const poller = poll(ask, () => { if (asked === 1) throw new Error("cannot be drawn"); });
+            await new Promise((resolve) => setTimeout(resolve));
+            poller.now();
+            await new Promise((resolve) => setTimeout(resolve));
+            poller.stop();
+            return asked;
+        }"""
+    )
+    assert asked == 2
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -2,6 +2,8 @@
 
 import io
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from local.stack import LocalStack
-from tests.browser.conftest import PHONE, Console
+from tests.browser.conftest import PATIENCE_MILLISECONDS, PHONE, Console
 from tests.integration.easel_caller import EaselCaller
 
 PRICE = re.compile(r"^\$0\.\d{2,4}$")
@@ -45,7 +47,7 @@ def only(page: Page, route: str) -> None:
 
 def picture(page: Page) -> Locator:
     """The picture, when it is there."""
-    found = page.locator(".stage[data-state=done] .stage-picture img")
+    found = page.locator(".stage[data-state=done] .stage-picture img[data-state=here]")
     expect(found).to_be_visible(timeout=ENDS_MILLISECONDS)
     return found
 
@@ -94,7 +96,7 @@ def test_picture_is_made_by_keyboard_with_its_price_known_before(console: Consol
     expect(page.locator(".stage-outcome")).to_contain_text("$0.075")
     with page.expect_download() as saving:
         page.get_by_role("button", name="Download").click()
-    assert re.fullmatch(r"gen_\w+-1\.png", saving.value.suggested_filename)
+    assert re.fullmatch(r"a-lighthouse-sandbox-slow-task-4-\w{6}\.png", saving.value.suggested_filename)
 
 
 def test_generation_is_found_again_after_a_reload_and_by_the_back_button(console: Console, key: str) -> None:
@@ -131,6 +133,77 @@ def test_lost_answers_buy_nothing_twice(console: Console, key: str, stack: Local
     picture(page)
     assert len(lost) == 2
     assert len(EaselCaller(stack.url, key).call("GET", "/v1/generations").body["data"]) == 1
+
+
+def test_neither_trying_again_nor_a_reload_buys_twice_while_answers_are_lost(
+    console: Console, key: str, stack: LocalStack
+) -> None:
+    page = console(key=key)
+    page.clock.install()
+    lost: list[str] = []
+
+    def lose_five(route: Any) -> None:
+        if "idempotency-key" in route.request.headers and len(lost) < 5:
+            lost.append(route.request.headers["idempotency-key"])
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/generations", lose_five)
+    generate(page, "one fox")
+    again = page.get_by_role("button", name="Try again")
+    in_time(page, again.is_visible)
+    expect(page.locator(".refusal")).to_contain_text("may have been taken all the same")
+    again.click()
+    in_time(page, lambda: len(lost) == 5)
+    page.reload()
+    page.get_by_role("button", name="Generate").click()
+    picture(page)
+    assert len(set(lost)) == 1
+    assert len(EaselCaller(stack.url, key).call("GET", "/v1/generations").body["data"]) == 1
+    generate(page, "one fox")
+    page.wait_for_url(re.compile("gen="))
+    in_time(page, lambda: len(EaselCaller(stack.url, key).call("GET", "/v1/generations").body["data"]) == 2)
+
+
+def in_time(page: Page, happened: Callable[[], bool]) -> None:
+    """Lets the page's clock run, five seconds at a time, until it has happened."""
+    deadline = time.monotonic() + PATIENCE_MILLISECONDS / 1000
+    while not happened():
+        assert time.monotonic() < deadline
+        page.clock.run_for(5000)
+
+
+def test_dead_link_of_a_picture_is_signed_anew(console: Console, key: str) -> None:
+    page = console(key=key)
+    killed: list[str] = []
+
+    def kill_one(route: Any) -> None:
+        if killed:
+            route.continue_()
+        else:
+            killed.append(route.request.url)
+            route.fulfill(status=403, headers={"Access-Control-Allow-Origin": "*"})
+
+    page.route(re.compile("/images/gen_"), kill_one)
+    generate(page, "a fox")
+    picture(page)
+    assert killed
+
+
+def test_what_is_missing_stays_said_until_it_is_mended(console: Console, key: str) -> None:
+    page = console(key=key)
+    expect(page.locator(".price")).to_have_text(PRICE)
+    prompt(page).fill("x" * 900)  # a forecast is on its way
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        prompt(page).fill("")
+        page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_text("Say what the picture shows.")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_text("Say what the picture shows.")).to_be_visible()
+    prompt(page).fill("a fox")
+    expect(page.get_by_text("Say what the picture shows.")).to_be_hidden()
 
 
 def test_form_offers_what_the_models_routes_can_do(console: Console, key: str) -> None:
@@ -241,16 +314,18 @@ def test_budgets_limits_and_a_revoked_key_are_clear(console: Console, caller: Ea
     limits = {"usd_per_day": "0.01"}
     made = caller.call("POST", "/v1/keys", {"tenant": "create-tight", "name": "tight", "limits": limits}).body
     page = console(key=made["secret"])
+    page.clock.install()
     generate(page, "a fox")
     expect(page.locator(".refusal")).to_contain_text("A budget is used up")
     expect(page.locator(".refusal").get_by_role("link", name="See usage")).to_be_visible()
     page.route("**/v1/generations", lambda route: route.fulfill(
-        status=429, headers={"Retry-After": "2"}, content_type="application/problem+json",
+        status=429, headers={"Retry-After": "90"}, content_type="application/problem+json",
         json={"title": "Too many requests", "status": 429, "code": "limit_reached", "detail": "1 a minute."},
     ))  # fmt: skip
     page.get_by_role("button", name="Generate").click()
     again = page.get_by_role("button", name="Try again")
     expect(again).to_have_attribute("aria-disabled", "true")
+    page.clock.run_for(91_000)
     expect(again).to_have_text("Try again")
     expect(again).not_to_have_attribute("aria-disabled", "true")
     page.route(

@@ -1,7 +1,7 @@
 """Usage and health in the console: what was spent, how routes fare, and what is left of a key's limits."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,27 +12,33 @@ from local.stack import LocalStack
 from tests.browser.conftest import PHONE, Console
 from tests.integration.easel_caller import EaselCaller
 
-TODAY = datetime.now(UTC).date()
 MULE, POOL = "mulerouter/qwen-image-max", "aimlapi/qwen-image"
 PRICES = {MULE: Decimal("0.075"), POOL: Decimal("0.0455")}
 
 
 @pytest.fixture(scope="module")
-def shop(stack: LocalStack, caller: EaselCaller) -> EaselCaller:
+def today() -> date:
+    """When these tests begin: the suite may have begun on the day before."""
+    return datetime.now(UTC).date()
+
+
+@pytest.fixture(scope="module")
+def shop(stack: LocalStack, caller: EaselCaller, today: date) -> EaselCaller:
     """A tenant with a budget, that used two routes on many of the last 80 days."""
     order = {"tenant": "chart-shop", "name": "studio", "limits": {"usd_per_month": "40", "concurrency": 5}}
     made = caller.call("POST", "/v1/keys", order)
     assert made.status == 201, made.body
     for back in range(0, 80, 3):
-        used(stack, "chart-shop", back, MULE, succeeded=4, failed=1)
-        used(stack, "chart-shop", back, POOL, succeeded=2, possibly=1)
+        day = today - timedelta(days=back)
+        used(stack, "chart-shop", day, MULE, succeeded=4, failed=1)
+        used(stack, "chart-shop", day, POOL, succeeded=2, possibly=1)
     return EaselCaller(stack.url, made.body["secret"])
 
 
-def used(stack: LocalStack, tenant: str, days: int, route: str, *, succeeded: int, **more: int) -> None:
+def used(stack: LocalStack, tenant: str, day: date, route: str, *, succeeded: int, **more: int) -> None:
     """Write a day's usage as the end of that many generations would have."""
     failed, possibly = more.get("failed", 0), more.get("possibly", 0)
-    price, day = PRICES[route], TODAY - timedelta(days=days)
+    price = PRICES[route]
     numbers = {
         "generations": succeeded + failed, "succeeded": succeeded, "failed": failed,
         "asks": succeeded + failed, "images": succeeded,
@@ -48,15 +54,17 @@ def used(stack: LocalStack, tenant: str, days: int, route: str, *, succeeded: in
     stack.aws.client("dynamodb").put_item(TableName=stack.outputs["TableName"], Item=item)
 
 
-def test_spend_is_drawn_by_day_and_told_to_the_keyboard(console: Console, shop: EaselCaller) -> None:
+def test_spend_is_drawn_by_day_and_told_to_the_keyboard(
+    console: Console, shop: EaselCaller, today: date
+) -> None:
     page = console("#/usage", key=shop.key)
     columns = page.locator(".column")
     expect(columns).to_have_count(30)
     assert page.locator(".column path").count() == 3 * len(range(0, 30, 3))
-    today = columns.last
-    today.focus()
-    expect(today).to_have_accessible_name(
-        f"{TODAY:%A, %B} {TODAY.day}: $0.437, {MULE} $0.30, {POOL} $0.091, possibly billed $0.0455"
+    last = columns.last
+    last.focus()
+    expect(last).to_have_accessible_name(
+        f"{today:%A, %B} {today.day}: $0.437, {MULE} $0.30, {POOL} $0.091, possibly billed $0.0455"
     )
     expect(page.locator(".chart-tip")).to_contain_text("$0.437")
     for _ in range(3):
@@ -66,10 +74,10 @@ def test_spend_is_drawn_by_day_and_told_to_the_keyboard(console: Console, shop: 
     expect(columns.first).to_be_focused()
 
 
-def test_totals_and_the_table_say_what_the_api_says(console: Console, shop: EaselCaller) -> None:
+def test_totals_and_the_table_say_what_the_api_says(console: Console, shop: EaselCaller, today: date) -> None:
     page = console("#/usage?days=7", key=shop.key)
     expect(page.locator(".column")).to_have_count(7)
-    told = shop.call("GET", f"/v1/usage?from={TODAY - timedelta(days=6)}").body
+    told = shop.call("GET", f"/v1/usage?from={today - timedelta(days=6)}").body
     billed = Decimal(told["totals"]["usd"]["billed"]["amount"])
     expect(page.locator(".total").filter(has_text="Possibly")).to_contain_text("$0.137")
     expect(page.locator(".total").first.locator("dd").first).to_have_attribute("title", f"${billed}")

@@ -27,8 +27,8 @@ ELSEWHERE = {
     "make test": "this is it",
     ".venv/bin/st run http://127.0.0.1:3000/openapi.json -H": "test_schemathesis.py, as long as it takes",
     "make build": "needs an AWS account; tests/unit/test_tooling.py builds the packages",
-    "SECRET=$(aws cloudformation": "needs an AWS account; the local stack puts its vendors' keys there at its start",
-    "make key TENANT=default STACK=easel-dev ADMIN=1": "needs an AWS account; tests/unit/local/test_own_key.py makes keys",
+    "SECRET=$(aws cloudformation": "needs an AWS account; the local stack does it at its start",
+    "make key TENANT=default STACK=easel-dev ADMIN=1": "needs an AWS account; test_own_key.py makes keys",
 }
 
 

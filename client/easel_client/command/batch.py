@@ -8,14 +8,15 @@ import typer
 
 from easel_client.answers import Image
 from easel_client.batches import Batch, BatchPlan
-from easel_client.client import Easel
+from easel_client.client import Easel, new_key
+from easel_client.command.buying import Key, repeatable
 from easel_client.command.context import Json, Profile, again, agreed, client_of, terminal_of
 from easel_client.command.exits import FAILED, INTERRUPTED, REFUSED
 from easel_client.command.live import Progress
 from easel_client.command.terminal import Terminal
 from easel_client.command.words import amounts
 from easel_client.errors import InputError
-from easel_client.files import write_whole
+from easel_client.files import safe_name, write_whole
 from easel_client.transport import CONNECTIONS_MAX
 
 ERRORS_SHOWN = 20
@@ -58,6 +59,7 @@ def batch(
     max_concurrency: MaxConcurrency = None,
     tolerated_failures: Tolerated = None,
     wait: Wait = True,
+    idempotency_key: Key = None,
     quiet: Quiet = False,
     as_json: Json = False,
     profile: Profile = None,
@@ -70,9 +72,15 @@ def batch(
     easel, terminal = client_of(ctx), terminal_of(ctx)
     if not _wanted(ctx, easel.plan_batch(file), output):
         return
-    made = easel.batch(
-        file, max_cost_usd=max_cost, max_concurrency=max_concurrency, tolerated_failures=tolerated_failures
-    )
+    key = idempotency_key or new_key()
+    with repeatable(ctx, key, "list", "--batches"):
+        made = easel.batch(
+            file,
+            max_cost_usd=max_cost,
+            max_concurrency=max_concurrency,
+            tolerated_failures=tolerated_failures,
+            idempotency_key=key,
+        )
     if wait:
         deliver_batch(ctx, easel, waited_batch(ctx, easel, made, output), output)
     else:
@@ -93,9 +101,11 @@ def waited_batch(ctx: typer.Context, easel: Easel, made: Batch, output: str | No
 
 
 def deliver_batch(ctx: typer.Context, easel: Easel, batch: Batch, output: str | None) -> None:
-    """Write how it ended, and fetch its results. Raises typer.Exit where a row has no picture."""
-    terminal, rows = terminal_of(ctx), batch.rows
-    terminal.data(batch.raw)
+    """Write how it ended, and fetch its results.
+
+    Raises typer.Exit where a row has no picture, InputError where results cannot be written.
+    """
+    terminal, rows, count = terminal_of(ctx), batch.rows, 0
     facts = [("id", batch.id), ("status", batch.status), ("rows", str(rows.total))]
     facts += [(name, str(getattr(rows, name))) for name in ("succeeded", "failed", "refused") if rows.ended]
     facts += [("billed", amounts(batch.cost, batch.usd.billed))]
@@ -103,14 +113,20 @@ def deliver_batch(ctx: typer.Context, easel: Easel, batch: Batch, output: str | 
     facts += [("possibly billed", maybe)] if batch.possibly_billed else []
     facts += [("stopped because", batch.stop_reason.message)] if batch.stop_reason else []
     terminal.table(("", ""), facts)
+    fetch = f"fetch them with: {again(ctx, 'status', batch.id, '--output', 'FOLDER')}"
+    if batch.over and output is not None:
+        try:
+            count = _fetch(terminal, easel, batch, Path(output))
+        except OSError as error:
+            why = f"{error.filename or output} cannot be written: {error.strerror}."
+            raise InputError(why, f"Easel keeps results and pictures; {fetch}") from error
+    terminal.data(batch.raw)
     if not batch.over:
         return
     if output is not None:
-        count = _fetch(terminal, easel, batch, Path(output))
         terminal.note(f"{count} pictures and the results are in {output}; open {output}/gallery.html.")
     else:
-        fetch = again(ctx, "status", batch.id, "--output", "FOLDER")
-        terminal.note(f"Results and pictures stay in your bucket; fetch them with: {fetch}")
+        terminal.note(f"Results and pictures stay in your bucket; {fetch}")
     if not batch.whole:
         raise typer.Exit(FAILED)
 
@@ -118,20 +134,28 @@ def deliver_batch(ctx: typer.Context, easel: Easel, batch: Batch, output: str | 
 def _wanted(ctx: typer.Context, plan: BatchPlan, output: str | None) -> bool:
     """Whether to start it, after telling what it would come to.
 
-    Raises typer.Exit where no row can be started, InputError where its results would have no place.
+    Raises typer.Exit where no row can be started, InputError where its results would have no place, or where
+    nobody knows what it may cost.
     """
     terminal, given = terminal_of(ctx), ctx.params
     _tell_plan(terminal, plan)
-    if given["dry_run"] or not plan.valid:
+    none_valid = plan.complete and not plan.valid
+    if given["dry_run"] or none_valid:
         terminal.data(plan.raw)
-        if not plan.valid:
+        if none_valid:
             terminal.note("easel: No row can be started.")
         if plan.refused:
             raise typer.Exit(REFUSED)
         return False
+    if not plan.complete and given["max_cost"] is None:
+        raise InputError(
+            "What all of it may cost is not known.", "Say with --max-cost what it may cost at most."
+        )
     if output is not None:
-        _check_folder(Path(output), None)
+        _make_folder(Path(output), None)
     question = f"Start {_rows(plan.valid)} for {plan.estimated_cost} at most?"
+    if not plan.complete:
+        question = f"Start the whole file for ${given['max_cost']} at most?"
     if given["yes"] or agreed(question, "--yes"):
         return True
     terminal.note("Nothing was started.")
@@ -140,8 +164,9 @@ def _wanted(ctx: typer.Context, plan: BatchPlan, output: str | None) -> bool:
 
 def _tell_plan(terminal: Terminal, plan: BatchPlan) -> None:
     wrong = [row for row in plan.rows if row.problems]
+    seen, bound = ("", "at most") if plan.complete else ("The first ", "at least")
     terminal.note(
-        f"{_rows(plan.total)}: {plan.valid} can be started, for {plan.estimated_cost} at most"
+        f"{seen}{_rows(plan.total)}: {plan.valid} can be started, for {plan.estimated_cost} {bound}"
         + (f"; {plan.refused} would be refused:" if plan.refused else ".")
     )
     for row in wrong[:ERRORS_SHOWN]:
@@ -150,17 +175,16 @@ def _tell_plan(terminal: Terminal, plan: BatchPlan) -> None:
     if (more := plan.refused - ERRORS_SHOWN) > 0:
         terminal.note(f"  and {more} more; --dry-run --json has them all.")
     if not plan.complete:
-        terminal.note("The file is too long to be looked at as a whole: this is of its first rows.")
+        terminal.note("The file is too long to be looked at as a whole: this is of its first rows alone.")
 
 
 def _fetch(terminal: Terminal, easel: Easel, batch: Batch, folder: Path) -> int:
     """Every file of the batch and every picture, as they lie in the bucket. How many pictures there are."""
     from concurrent.futures import ThreadPoolExecutor
 
-    _check_folder(folder, batch.id)
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder, batch.id)
     for name in batch.files:
-        write_whole(folder / Path(name).name, easel.batch_file(batch, name))
+        write_whole(folder / safe_name(name), easel.batch_file(batch, name))
     lines = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
     ids = [one["id"] for one in map(json.loads, filter(None, lines)) if one.get("id")]
     done = 0
@@ -186,20 +210,24 @@ def _keep(easel: Easel, generation_id: str, batch_id: str, folder: Path) -> int:
 
 def _place(image: Image, batch_id: str) -> PurePosixPath:
     """Where it lies below the batch's folder; the gallery looks for it there."""
-    _, found, place = image.s3_uri.partition(f"/batches/{batch_id}/")
-    path = PurePosixPath(place)
-    if not found or path.is_absolute() or ".." in path.parts:
-        return PurePosixPath("images") / f"{image.sha256[:16]}.{image.extension}"
-    return path
+    place = image.s3_uri.partition(f"/batches/{batch_id}/")[2]
+    if not place or any(part != safe_name(part) for part in place.split("/")):
+        return PurePosixPath("images") / f"{safe_name(image.sha256[:16])}.{image.extension}"
+    return PurePosixPath(place)
 
 
-def _check_folder(folder: Path, batch_id: str | None) -> None:
-    """Raises InputError where there are other things in it already than this batch."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if batch_id is not None and _batch_in(folder) == batch_id:
-        return
-    raise InputError(f"{folder} has something in it already.", "Choose another folder.")
+def _make_folder(folder: Path, batch_id: str | None) -> None:
+    """Make it, unless it is there. Raises InputError where there are other things in it already than this
+    batch, or nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+        if empty:
+            write_whole(folder / "can-be-written", b"").unlink()
+    except OSError as error:
+        raise InputError(f"Nothing can be written to {folder}: {error.strerror}.") from error
+    if not empty and (batch_id is None or _batch_in(folder) != batch_id):
+        raise InputError(f"{folder} has something in it already.", "Choose another folder.")
 
 
 def _batch_in(folder: Path) -> Any:

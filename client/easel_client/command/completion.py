@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from easel_client.catalogue import Model
+from easel_client.command.terminal import plain
 from easel_client.errors import EaselError
 from easel_client.files import write_whole
 
@@ -37,9 +38,9 @@ def sizes(ctx: typer.Context, incomplete: str) -> list[str]:
 def remember(found: Iterable[Model]) -> None:
     """Keep the catalogue for the next time. Where it cannot be kept there is no completion."""
     known = {
-        model.id: {
-            "routes": [route.name for route in model.routes],
-            "sizes": sorted({size for route in model.routes for size in route.sizes}),
+        plain(model.id): {
+            "routes": [plain(route.name) for route in model.routes],
+            "sizes": sorted({plain(size) for route in model.routes for size in route.sizes}),
         }
         for model in found
     }

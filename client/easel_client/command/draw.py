@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from easel_client.answers import Generation
-from easel_client.client import Easel
+from easel_client.client import Easel, new_key
 from easel_client.command import inline, request_options
+from easel_client.command.buying import Key, repeatable
 from easel_client.command.context import Json, Profile, again, client_of, terminal_of
 from easel_client.command.exits import INTERRUPTED
 from easel_client.command.live import Progress
@@ -17,6 +18,7 @@ from easel_client.command.naming import Output
 from easel_client.command.plan import show_plan
 from easel_client.command.words import bytes_words, cost_line, report_lines
 from easel_client.errors import EaselError, GenerationFailedError
+from easel_client.inputs import UPLOAD
 
 FILES = "Files and output"
 
@@ -92,6 +94,7 @@ def generate(
     show: Show = True,
     wait: Wait = True,
     dry_run: DryRun = False,
+    idempotency_key: Key = None,
     quiet: Quiet = False,
     as_json: Json = False,
     profile: Profile = None,
@@ -131,6 +134,7 @@ def edit(
     show: Show = True,
     wait: Wait = True,
     dry_run: DryRun = False,
+    idempotency_key: Key = None,
     quiet: Quiet = False,
     as_json: Json = False,
     profile: Profile = None,
@@ -190,16 +194,14 @@ def _draw(ctx: typer.Context, images: tuple[str, ...] | list[str]) -> None:
     output = Output(given["output"], given["force"])
     if given["wait"]:
         output.check(given["n"] or 1)
-    try:
+    key, links = given["idempotency_key"] or new_key(), easel.upload(images)
+    named = zip(images, links, strict=True)
+    uploads = [(file, link) for file, link in named if link.startswith(UPLOAD) and link != file]
+    with repeatable(ctx, key, "list", uploads=uploads):
         if images:
-            made = easel.edit(prompt, images, wait=False, **options)
+            made = easel.edit(prompt, links, wait=False, idempotency_key=key, **options)
         else:
-            made = easel.generate(prompt, wait=False, **options)
-    except KeyboardInterrupt:
-        terminal.note(
-            f"Interrupted before Easel had answered; {again(ctx, 'list')} shows whether it goes on."
-        )
-        raise typer.Exit(INTERRUPTED) from None
+            made = easel.generate(prompt, wait=False, idempotency_key=key, **options)
     if given["wait"]:
         deliver(ctx, waited(ctx, easel, made, given["output"]), output)
         return

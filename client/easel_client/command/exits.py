@@ -41,7 +41,7 @@ HELP = """\
 2    wrong usage, or a file that cannot be read or written
 3    Easel refused the request
 4    no key, a wrong one, one that may not do this, or no budget left
-5    Easel cannot be reached, or is out of order
+5    Easel cannot be reached, or is out of order; with --idempotency-key a repeat does not buy twice
 130  Ctrl-C; what was begun goes on"""
 
 
@@ -60,6 +60,8 @@ def json_of(error: EaselError) -> dict[str, Any]:
             "errors": [{"field": one.field, "message": one.message} for one in error.errors],
             "retry_after_seconds": error.retry_after_seconds,
         }
+    if error.idempotency_key:
+        told["idempotency_key"] = error.idempotency_key
     if error.generation_id:
         told["id"] = error.generation_id
     return {"error": told}

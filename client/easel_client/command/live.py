@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from easel_client.answers import Generation
 from easel_client.batches import Batch
-from easel_client.command.terminal import Terminal
-from easel_client.command.words import amounts
+from easel_client.command.terminal import Terminal, plain
+from easel_client.command.words import amounts, short
 from easel_client.durations import in_words
 
 FRAMES, PLAIN_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
@@ -73,12 +73,13 @@ class Progress:
             return Text("")
         elapsed = time.monotonic() - self._started
         seen = _sight(thing, elapsed + (self._before or 0.0))
-        plain = bool(self._live is not None and self._live.console.options.ascii_only)
-        frames = PLAIN_FRAMES if plain else FRAMES
+        ascii_only = bool(self._live is not None and self._live.console.options.ascii_only)
+        frames = PLAIN_FRAMES if ascii_only else FRAMES
         frame = frames[int(elapsed * REFRESHES_PER_SECOND) % len(frames)]
-        bar = _bar(seen.share, plain)
+        bar = _bar(seen.share, ascii_only)
+        state, about = plain(short(seen.state)), plain(short(seen.about))
         return Text.assemble(
-            (f"{frame} ", "cyan"), (f"{seen.state:<10} ", "bold"), f"{seen.about}  ",
+            (f"{frame} ", "cyan"), (f"{state:<10} ", "bold"), f"{about}  ",
             (bar[0], "cyan"), (bar[1], "dim"), f"  {seen.rest}",
             no_wrap=True, overflow="ellipsis",
         )  # fmt: skip
@@ -120,7 +121,8 @@ def _of_batch(thing: Batch) -> Sight:
         left = (thing.estimated_end_at - datetime.now(UTC)).total_seconds()
         parts.append(f"about {in_words(round(left))} more" if left > 0 else "")
     share = rows.ended / rows.total if rows.total else None
-    return Sight(thing.status, f"{rows.ended} of {rows.total} rows", share, ", ".join(filter(None, parts)))
+    rest = plain(short(", ".join(filter(None, parts))))
+    return Sight(thing.status, f"{rows.ended} of {rows.total} rows", share, rest)
 
 
 def _age(thing: Generation | Batch) -> float:

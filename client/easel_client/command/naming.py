@@ -7,7 +7,7 @@ from pathlib import Path
 
 from easel_client.answers import Generation, Image
 from easel_client.errors import InputError
-from easel_client.files import numbered, with_extension
+from easel_client.files import numbered, safe_name, with_extension
 
 SLUG_CHARACTERS, SLUG_BYTES = 40, 100
 FIELDS = ("slug", "id", "n", "model", "seed", "ext")
@@ -45,10 +45,10 @@ class Output:
         path = Path(
             pattern.format(
                 slug=slug(generation.prompt) or "picture",
-                id=generation.id,
+                id=safe_name(generation.id),
                 n=image.number,
-                model=generation.model,
-                seed=generation.seed if generation.seed is not None else "",
+                model=safe_name(generation.model),
+                seed=safe_name(str(generation.seed)) if generation.seed is not None else "none",
                 ext=image.extension,
             )
         )

@@ -8,6 +8,16 @@ from typing import Any
 
 import typer
 
+# C0 and C1, but for newline and tab: what a terminal takes as orders.
+CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
+del CONTROLS[ord("\n")], CONTROLS[ord("\t")]
+ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}  # in JSON, which escapes the others itself
+
+
+def plain(text: str) -> str:
+    """The text without what a terminal takes as orders: prompts and vendors' words come from elsewhere."""
+    return text.translate(CONTROLS)
+
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
@@ -28,16 +38,16 @@ class Terminal:
     def say(self, text: str = "") -> None:
         """A line of the result; with `as_json` none."""
         if not self.as_json:
-            typer.echo(text)
+            typer.echo(plain(text))
 
     def note(self, text: str) -> None:
         """A line beside the result."""
-        typer.echo(text, err=True)
+        typer.echo(plain(text), err=True)
 
     def data(self, value: Any) -> None:
         """The result as JSON, where that was asked for."""
         if self.as_json:
-            typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+            typer.echo(json.dumps(value, ensure_ascii=False, indent=2).translate(ESCAPED))
 
     def table(
         self,
@@ -51,6 +61,7 @@ class Terminal:
         what is left of the width. For a program a line each, with tabs between, and no head."""
         if self.as_json:
             return
+        rows = [tuple(map(plain, row)) for row in rows]
         if not self.looked_at:
             for row in rows:
                 typer.echo("\t".join(" ".join(cell.split()) for cell in row))

@@ -25,6 +25,12 @@ export class Problem extends Error {
 /** Whether an error only says that the page was left, or the call is not wanted any more. */
 export const aborted = (error) => error?.name === "AbortError";
 
+const NOT_SENT = {
+  code: "signed_in_again",
+  title: "You are signed in again",
+  detail: "Nothing was asked for under the new key. Send it again if you still want it.",
+};
+
 let refused = null;
 
 /** Sets what is asked for a new key when one is refused: a function that gives a promise of having one. */
@@ -32,13 +38,17 @@ export function onRefusedKey(askAgain) {
   refused = askAgain;
 }
 
-/** The whole answer, {status, headers, body}. A body that is no plain object or list is sent as it is. */
-async function ask(method, path, body, { signal, headers, query } = {}) {
+/**
+ * The whole answer, {status, headers, body}. A body that is no plain object or list is sent as it is. Where the key is
+ * refused and another is given, what only looks (`safe`) is asked again under it; what buys or changes never is.
+ */
+async function ask(method, path, body, { signal, headers, query, safe = method === "GET" } = {}) {
   const used = session.key;
   const answer = await once(method, path, body, { signal, headers, query }, used);
   if (answer.status !== 401 || !refused) return checked(answer);
   if (session.key === used) session.key = null;
   await refused(problemOf(answer));
+  if (!safe) throw new Problem({ status: 401, ...NOT_SENT });
   return checked(await once(method, path, body, { signal, headers, query }, session.key));
 }
 

@@ -14,6 +14,8 @@ const PLACES = {
 };
 const ELSEWHERE = { compare: { under: "gallery", load: () => import("./compare.js") } };
 
+const TENANT = "easel.tenant"; // whose draft and page this is
+
 const main = document.getElementById("main");
 let shown = { stop() {} };
 let turn = 0; // counts navigations: what a slow one brings after the next has begun is dropped
@@ -123,9 +125,11 @@ function broken(error) {
   };
 }
 
-/** One sign-in at a time, whoever asks for it; the page below stays as it is. */
+/** One sign-in at a time, whoever asks for it. The page below stays as it is, unless another tenant comes. */
 function signIn(problem = null) {
   asking ??= askForKey(problem).then((key) => {
+    const before = sessionStorage.getItem(TENANT);
+    if (before === null ? problem : before !== key.tenant) return startAfresh();
     asking = null;
     known = null;
     showWho(key);
@@ -133,7 +137,17 @@ function signIn(problem = null) {
   return asking;
 }
 
+/** Nothing of what the former key could see stays: no draft, nothing read, nothing under way. */
+function startAfresh() {
+  const { key } = session;
+  sessionStorage.clear();
+  session.key = key;
+  location.reload();
+  return new Promise(() => {}); // what waits for the new key belongs to the former tenant
+}
+
 function showWho(key) {
+  sessionStorage.setItem(TENANT, key.tenant);
   const who = key.tenant === key.name || !key.name ? key.tenant : `${key.tenant} · ${key.name}`;
   const out = h(
     "button",

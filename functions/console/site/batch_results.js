@@ -19,8 +19,13 @@ const FILES = {
 /** Of a batch that has ended: {element, renew(batch), stop()}. `renew` takes in links that were signed anew. */
 export function resultsPart(batch, shell) {
   const over = new AbortController();
-  const links = new Map(Object.keys(FILES).map((name) => [name, h("a", { target: "_blank", rel: "noopener" }, icon("download"), name)]));
-  const room = { pictures: h("section", { class: "part", hidden: true }), errors: h("section", { class: "part", hidden: true }) };
+  const links = new Map(
+    Object.keys(FILES).map((name) => [name, h("a", { target: "_blank", rel: "noopener" }, icon("download"), name)]),
+  );
+  const room = {
+    pictures: h("section", { class: "part", hidden: true }),
+    errors: h("section", { class: "part", hidden: true }),
+  };
   const view = { over, shell, tables: [], batch };
   const element = h("div", { class: "batch-ended" }, room.pictures, room.errors, filesPart(batch, links));
   const renew = (fresh) => {
@@ -34,11 +39,28 @@ export function resultsPart(batch, shell) {
 
 function filesPart(batch, links) {
   const folder = `batches/${batch.id}/`;
-  return h("section", { class: "part", "aria-labelledby": "files-words" }, h("h2", { id: "files-words" }, "Files"),
-    h("div", { class: "card padded batch-files" },
-      h("ul", null, [...links].map(([name, link]) => h("li", null, link, h("span", { class: "soft small" }, FILES[name])))),
-      h("p", { class: "soft small" }, "They lie in the image bucket under ", h("code", null, folder), ". To have the gallery on your machine, copy the folder and open gallery.html:"),
-      h("pre", { tabindex: 0 }, `aws s3 cp --recursive s3://${bucketOf(batch)}/${folder} gallery/ --exclude 'work/*'`)));
+  return h(
+    "section",
+    { class: "part", "aria-labelledby": "files-words" },
+    h("h2", { id: "files-words" }, "Files"),
+    h(
+      "div",
+      { class: "card padded batch-files" },
+      h(
+        "ul",
+        null,
+        [...links].map(([name, link]) => h("li", null, link, h("span", { class: "soft small" }, FILES[name]))),
+      ),
+      h(
+        "p",
+        { class: "soft small" },
+        "They lie in the image bucket under ",
+        h("code", null, folder),
+        ". To have the gallery on your machine, copy the folder and open gallery.html:",
+      ),
+      h("pre", { tabindex: 0 }, `aws s3 cp --recursive s3://${bucketOf(batch)}/${folder} gallery/ --exclude 'work/*'`),
+    ),
+  );
 }
 
 /** The image bucket's name, out of a signed link: before the host's first dot, or on the local stack first in the path. */
@@ -55,7 +77,15 @@ async function fill(view, room, name, make) {
     replace(room, make(view, await lines(view.batch.files[name], view.over.signal)));
     view.tables.forEach((table) => table.fill());
   } catch (error) {
-    if (!view.over.signal.aborted) replace(room, h("p", { class: "note", "data-kind": "warn" }, `${name} cannot be shown here now; it is among the files below.`));
+    if (!view.over.signal.aborted)
+      replace(
+        room,
+        h(
+          "p",
+          { class: "note", "data-kind": "warn" },
+          `${name} cannot be shown here now; it is among the files below.`,
+        ),
+      );
   }
 }
 
@@ -97,19 +127,31 @@ function picturesOf(view, found) {
 function pictureOf(view, { id, custom_id: custom, row, response }) {
   const prompt = response.body.request.prompt;
   const frame = h("span", { class: "frame" });
-  const item = h("li", null, h("a", { href: `#/gallery/${id}`, title: prompt }, frame, h("span", { class: "small" }, custom ?? `Row ${count(row)}`)));
-  const sight = new IntersectionObserver(async ([entry]) => {
-    if (!entry.isIntersecting) return;
-    sight.disconnect();
-    try {
-      const generation = await read(id, { signal: view.over.signal });
-      const image = picture(generation, 0, { alt: prompt });
-      replace(frame, image);
-      show(image, generation, 0);
-    } catch {
-      replace(frame, icon("image"));
-    }
-  }, { rootMargin: "200px" });
+  const item = h(
+    "li",
+    null,
+    h(
+      "a",
+      { href: `#/gallery/${id}`, title: prompt },
+      frame,
+      h("span", { class: "small" }, custom ?? `Row ${count(row)}`),
+    ),
+  );
+  const sight = new IntersectionObserver(
+    async ([entry]) => {
+      if (!entry.isIntersecting) return;
+      sight.disconnect();
+      try {
+        const generation = await read(id, { signal: view.over.signal });
+        const image = picture(generation, 0, { alt: prompt });
+        replace(frame, image);
+        show(image, generation, 0);
+      } catch {
+        replace(frame, icon("image"));
+      }
+    },
+    { rootMargin: "200px" },
+  );
   sight.observe(item);
   return item;
 }
@@ -117,22 +159,38 @@ function pictureOf(view, { id, custom_id: custom, row, response }) {
 const COLUMNS = [
   { name: "row-number", words: "Row", cell: ({ row }) => h("span", { class: "number" }, count(row)) },
   { name: "row-id", words: "Id", cell: ({ custom_id: id }) => id ?? h("span", { class: "soft" }, "–") },
-  { name: "row-prompt", words: "Prompt", cell: ({ id, response }) => (response ? h("a", { href: `#/gallery/${id}` }, response.body.request.prompt) : h("span", { class: "soft" }, "was not asked for")) },
+  {
+    name: "row-prompt",
+    words: "Prompt",
+    cell: ({ id, response }) =>
+      response
+        ? h("a", { href: `#/gallery/${id}` }, response.body.request.prompt)
+        : h("span", { class: "soft" }, "was not asked for"),
+  },
   { name: "row-outcome", words: "Why there is no picture", cell: why },
 ];
 
 /** What went wrong with a row; that the batch stopped before it is no fault of the row. */
 function why({ error }) {
   const words = error.message || error.code.replaceAll("_", " ");
-  if (error.code === "not_started") return h("span", { class: "soft", title: words }, "Not started: the batch ended before");
+  if (error.code === "not_started")
+    return h("span", { class: "soft", title: words }, "Not started: the batch ended before");
   return h("span", { class: "row-error" }, icon("alert"), h("span", { title: words }, words));
 }
 
 function errorsOf(view, found) {
   const { rows } = view.batch;
   const without = rows.total - rows.succeeded;
-  const table = rowsTable({ label: "Rows without a picture", columns: COLUMNS, open: ({ id }) => id && view.shell.go(`#/gallery/${id}`), empty: "" });
+  const table = rowsTable({
+    label: "Rows without a picture",
+    columns: COLUMNS,
+    open: ({ id }) => id && view.shell.go(`#/gallery/${id}`),
+    empty: "",
+  });
   view.tables.push({ stop: table.stop, fill: () => table.show(found) });
-  const some = found.length < without ? h("p", { class: "soft small" }, `The first ${count(found.length)}; errors.jsonl has all.`) : null;
+  const some =
+    found.length < without
+      ? h("p", { class: "soft small" }, `The first ${count(found.length)}; errors.jsonl has all.`)
+      : null;
   return [h("h2", null, plural(without, "row"), " without a picture"), some, table.element];
 }

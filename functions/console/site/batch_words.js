@@ -23,7 +23,7 @@ export const resumable = ({ status }) => status === "stopped" || status === "can
 
 export function badge(batch) {
   const stopping = !ended(batch) && batch.stop_reason;
-  const [kind, words] = stopping ? ["warn", "Stopping"] : STATUS[batch.status] ?? ["none", batch.status];
+  const [kind, words] = stopping ? ["warn", "Stopping"] : (STATUS[batch.status] ?? ["none", batch.status]);
   return h("span", { class: "badge", "data-status": kind }, words);
 }
 
@@ -41,19 +41,45 @@ export const plural = (value, noun) => `${count(value)} ${noun}${value === 1 ? "
 export const done = ({ rows }) => rows.succeeded + rows.failed + rows.refused;
 
 export const rowsStrip = ({ rows }) =>
-  strip(KINDS.map((kind) => ({ name: kind, kind, value: rows[kind] })), `Rows of ${count(rows.total)}`);
+  strip(
+    KINDS.map((kind) => ({ name: kind, kind, value: rows[kind] })),
+    `Rows of ${count(rows.total)}`,
+  );
 
 /** The three bounds as controls; `values()` are those that are set, the others null. */
 export function boundsFields(batch = {}) {
   const fields = [
-    number({ name: "max_concurrency", label: "Rows at a time", hint: "Fewer go easier on a vendor's limits.", least: 1, placeholder: "As the deployment has it" }),
-    number({ name: "tolerated_failures", label: "Tolerated failures", hint: "Rows that may fail before no further row is started.", least: 0, placeholder: "Any number" }),
-    number({ name: "max_cost_usd", label: "Cost cap in dollars", hint: "No row is started that might not fit under it.", least: 0, step: "any", placeholder: "None" }),
+    number({
+      name: "max_concurrency",
+      label: "Rows at a time",
+      hint: "Fewer go easier on a vendor's limits.",
+      least: 1,
+      placeholder: "As the deployment has it",
+    }),
+    number({
+      name: "tolerated_failures",
+      label: "Tolerated failures",
+      hint: "Rows that may fail before no further row is started.",
+      least: 0,
+      placeholder: "Any number",
+    }),
+    number({
+      name: "max_cost_usd",
+      label: "Cost cap in dollars",
+      hint: "No row is started that might not fit under it.",
+      least: 0,
+      step: "any",
+      placeholder: "None",
+    }),
   ];
   for (const field of fields) field.set(batch[field.name]);
   return {
     fields,
-    element: h("div", { class: "bounds" }, fields.map(({ element }) => element)),
+    element: h(
+      "div",
+      { class: "bounds" },
+      fields.map(({ element }) => element),
+    ),
     values: () => Object.fromEntries(fields.map((field) => [field.name, field.value() ?? null])),
     /** Says what the API found wrong, beside the controls; gives what belongs to none of them. */
     fail(problem) {

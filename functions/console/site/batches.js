@@ -25,7 +25,12 @@ function batchesPlace(shell) {
     { class: "batches" },
     h("div", { class: "heading" }, h("h1", null, "Batches")),
     check.element,
-    h("section", { class: "batch-list", "aria-labelledby": "batch-list-words" }, h("h2", { id: "batch-list-words" }, "All batches"), list.element),
+    h(
+      "section",
+      { class: "batch-list", "aria-labelledby": "batch-list-words" },
+      h("h2", { id: "batch-list-words" }, "All batches"),
+      list.element,
+    ),
   );
   return { title: "Batches", element, stop: () => [check.stop(), list.stop()] };
 }
@@ -51,22 +56,40 @@ function batchList() {
     }
   };
   const draw = (problem = null) => replace(room, listed(view, more), problem && trouble(problem));
-  const looks = poll(ask, (page) => take(page, false), (problem, wait) => (wait && view.known.size ? null : draw(problem)));
+  const looks = poll(
+    ask,
+    (page) => take(page, false),
+    (problem, wait) => (wait && view.known.size ? null : draw(problem)),
+  );
   return { element: room, stop: () => [looks.stop(), view.over.abort()] };
 }
 
-const trouble = (problem) => h("p", { class: "note", "data-kind": "bad" },
-  problem.status === 403 ? `This key may not see batches. ${problem.detail}` : problem.detail);
+const trouble = (problem) =>
+  h(
+    "p",
+    { class: "note", "data-kind": "bad" },
+    problem.status === 403 ? `This key may not see batches. ${problem.detail}` : problem.detail,
+  );
 
 function listed(view, more) {
   const batches = [...view.known.values()].sort((one, other) => other.created_at.localeCompare(one.created_at));
   if (!batches.length) {
-    return h("div", { class: "empty" }, icon("batches"), h("strong", null, "No batch yet"),
-      h("p", null, "What you start above, or drop into the inbox bucket, appears here."));
+    return h(
+      "div",
+      { class: "empty" },
+      icon("batches"),
+      h("strong", null, "No batch yet"),
+      h("p", null, "What you start above, or drop into the inbox bucket, appears here."),
+    );
   }
   return [
     h("ul", { class: "card batch-rows" }, batches.map(entry)),
-    view.cursor && h("div", { class: "batch-more" }, h("button", { class: "button", type: "button", on: { click: more } }, "Show earlier ones")),
+    view.cursor &&
+      h(
+        "div",
+        { class: "batch-more" },
+        h("button", { class: "button", type: "button", on: { click: more } }, "Show earlier ones"),
+      ),
   ];
 }
 
@@ -74,9 +97,19 @@ function entry(batch) {
   return h(
     "li",
     { "data-id": batch.id },
-    h("div", { class: "batch-name" }, h("a", { href: `#/batches/${batch.id}` }, nameOf(batch)), h("span", { class: "soft small", title: when(batch.created_at) }, ago(batch.created_at))),
+    h(
+      "div",
+      { class: "batch-name" },
+      h("a", { href: `#/batches/${batch.id}` }, nameOf(batch)),
+      h("span", { class: "soft small", title: when(batch.created_at) }, ago(batch.created_at)),
+    ),
     h("div", { class: "batch-state" }, badge(batch)),
-    h("div", { class: "batch-progress" }, rowsStrip(batch), h("span", { class: "soft small number" }, rowsWords(batch))),
+    h(
+      "div",
+      { class: "batch-progress" },
+      rowsStrip(batch),
+      h("span", { class: "soft small number" }, rowsWords(batch)),
+    ),
     h("div", { class: "batch-cost number" }, usd(batch.usd.billed.amount), h("span", { class: "unseen" }, " so far")),
   );
 }
@@ -84,6 +117,8 @@ function entry(batch) {
 function rowsWords(batch) {
   const { rows } = batch;
   const bad = rows.failed + rows.refused;
-  const told = ended(batch) ? `${count(rows.succeeded)} of ${count(rows.total)} succeeded` : `${count(done(batch))} of ${count(rows.total)} done`;
+  const told = ended(batch)
+    ? `${count(rows.succeeded)} of ${count(rows.total)} succeeded`
+    : `${count(done(batch))} of ${count(rows.total)} done`;
   return bad ? `${told}, ${count(bad)} without a picture` : told;
 }

@@ -16,11 +16,16 @@ const DIVIDER_STEP = 2; // percent, of an arrow key
 /** The place #/compare/gen_…[.N]/gen_…[.N], N being which of several pictures. */
 export async function place(params) {
   const asked = params.path.map(named);
-  if (asked.length !== 2) return nothing("Select two pictures", "In the gallery, the space bar or the tick on a picture selects it.");
+  if (asked.length !== 2)
+    return nothing("Select two pictures", "In the gallery, the space bar or the tick on a picture selects it.");
   const leaving = new AbortController();
   const generations = await Promise.all(asked.map(({ id }) => known(id, leaving.signal)));
-  if (generations.some((one) => !one.images.length)) return nothing("There is nothing to compare", "One of the two has no picture.");
-  const sides = generations.map((generation, side) => ({ generation, number: Math.min(asked[side].number, generation.images.length - 1) }));
+  if (generations.some((one) => !one.images.length))
+    return nothing("There is nothing to compare", "One of the two has no picture.");
+  const sides = generations.map((generation, side) => ({
+    generation,
+    number: Math.min(asked[side].number, generation.images.length - 1),
+  }));
   return new Comparison(sides, leaving).place();
 }
 
@@ -36,7 +41,10 @@ async function known(id, signal) {
 
 function nothing(title, words) {
   const gallery = h("a", { class: "button", href: "#/gallery" }, "To the gallery");
-  return { title: "Compare", element: h("div", { class: "empty" }, icon("compare"), h("h1", null, title), h("p", null, words), gallery) };
+  return {
+    title: "Compare",
+    element: h("div", { class: "empty" }, icon("compare"), h("h1", null, title), h("p", null, words), gallery),
+  };
 }
 
 class Comparison {
@@ -50,22 +58,64 @@ class Comparison {
   constructor(sides, leaving) {
     this.sides = sides;
     this.leaving = leaving;
-    this.#viewers = NAMES.map((name, side) => new Viewer(this.#view, { wheel: "always", label: `Picture ${name}. Plus and minus zoom both, arrows move them.`, changed: () => side === 0 && this.#viewers && this.#zoom.draw() }));
-    this.#divider = h("div", {
-      class: "divider", role: "slider", tabindex: "0", "aria-label": "Divider between A and B", "aria-valuemin": "0", "aria-valuemax": "100",
-      on: { keydown: (event) => this.#slide(event), pointerdown: (event) => this.#divider.setPointerCapture(event.pointerId), pointermove: (event) => this.#drag(event) },
-    }, h("span", { class: "grip" }, icon("compare")));
+    this.#viewers = NAMES.map(
+      (name, side) =>
+        new Viewer(this.#view, {
+          wheel: "always",
+          label: `Picture ${name}. Plus and minus zoom both, arrows move them.`,
+          changed: () => side === 0 && this.#viewers && this.#zoom.draw(),
+        }),
+    );
+    this.#divider = h(
+      "div",
+      {
+        class: "divider",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": "Divider between A and B",
+        "aria-valuemin": "0",
+        "aria-valuemax": "100",
+        on: {
+          keydown: (event) => this.#slide(event),
+          pointerdown: (event) => this.#divider.setPointerCapture(event.pointerId),
+          pointermove: (event) => this.#drag(event),
+        },
+      },
+      h("span", { class: "grip" }, icon("compare")),
+    );
   }
 
   place() {
     const back = h("a", { class: "button quiet to-gallery", href: "#/gallery" }, icon("arrowLeft"), "Gallery");
-    const swap = h("button", { class: "button quiet small", type: "button", on: { click: () => this.#swap() } }, "Swap A and B");
+    const swap = h(
+      "button",
+      { class: "button quiet small", type: "button", on: { click: () => this.#swap() } },
+      "Swap A and B",
+    );
     const tools = h("div", { class: "tools" }, this.#modes(), swap, this.#zoom.element);
     this.#caption = h("div", { class: "captions" });
     this.#table = h("div", { class: "differences" });
-    const element = h("article", { class: "compare" }, h("div", { class: "place-top" }, back, h("h1", null, "Compare"), tools), this.#frames, this.#caption, this.#table);
+    const element = h(
+      "article",
+      { class: "compare" },
+      h("div", { class: "place-top" }, back, h("h1", null, "Compare"), tools),
+      this.#frames,
+      this.#caption,
+      this.#table,
+    );
     document.addEventListener("keydown", (event) => this.#key(event), { signal: this.leaving.signal });
-    replace(this.#frames, this.#viewers.map((viewer, side) => h("div", { class: `pane ${NAMES[side].toLowerCase()}` }, viewer.element, h("span", { class: "pane-name", "aria-hidden": "true" }, NAMES[side]))), this.#divider);
+    replace(
+      this.#frames,
+      this.#viewers.map((viewer, side) =>
+        h(
+          "div",
+          { class: `pane ${NAMES[side].toLowerCase()}` },
+          viewer.element,
+          h("span", { class: "pane-name", "aria-hidden": "true" }, NAMES[side]),
+        ),
+      ),
+      this.#divider,
+    );
     this.#divide(this.#at);
     this.#show();
     return { title: "Compare", element, stop: () => this.#stop() };
@@ -85,14 +135,40 @@ class Comparison {
       this.#viewers[side].put(image, generation.images[number]);
       show(image, generation, number);
     });
-    replace(this.#caption, this.sides.map((side, place) => this.#captionOf(side, place)));
+    replace(
+      this.#caption,
+      this.sides.map((side, place) => this.#captionOf(side, place)),
+    );
     replace(this.#table, differences(this.sides, NAMES));
   }
 
   #captionOf({ generation, number }, side) {
-    const several = generation.images.length > 1 && h("span", { class: "numbers", role: "group", "aria-label": `Which picture of ${NAMES[side]}` },
-      generation.images.map((_, one) => h("button", { class: "chip", type: "button", "aria-pressed": String(one === number), "aria-label": `Picture ${one + 1}`, on: { click: () => this.#turn(side, one) } }, one + 1)));
-    return h("div", { class: "caption" }, h("strong", null, NAMES[side]), h("a", { href: `#/gallery/${generation.id}` }, generation.request.prompt), several);
+    const several =
+      generation.images.length > 1 &&
+      h(
+        "span",
+        { class: "numbers", role: "group", "aria-label": `Which picture of ${NAMES[side]}` },
+        generation.images.map((_, one) =>
+          h(
+            "button",
+            {
+              class: "chip",
+              type: "button",
+              "aria-pressed": String(one === number),
+              "aria-label": `Picture ${one + 1}`,
+              on: { click: () => this.#turn(side, one) },
+            },
+            one + 1,
+          ),
+        ),
+      );
+    return h(
+      "div",
+      { class: "caption" },
+      h("strong", null, NAMES[side]),
+      h("a", { href: `#/gallery/${generation.id}` }, generation.request.prompt),
+      several,
+    );
   }
 
   #turn(side, number) {
@@ -106,13 +182,32 @@ class Comparison {
   }
 
   #renamed() {
-    rename(`#/compare/${this.sides.map(({ generation, number }) => generation.id + (number ? `.${number}` : "")).join("/")}`);
+    rename(
+      `#/compare/${this.sides.map(({ generation, number }) => generation.id + (number ? `.${number}` : "")).join("/")}`,
+    );
     this.#show();
   }
 
   #modes() {
-    const choice = ([mode, words]) => h("label", null, h("input", { type: "radio", class: "unseen", name: "mode", value: mode, checked: mode === "beside", on: { change: () => this.#mode(mode) } }), h("span", null, words));
-    return h("div", { class: "segmented", role: "radiogroup", "aria-label": "How they are shown" }, Object.entries(MODES).map(choice));
+    const choice = ([mode, words]) =>
+      h(
+        "label",
+        null,
+        h("input", {
+          type: "radio",
+          class: "unseen",
+          name: "mode",
+          value: mode,
+          checked: mode === "beside",
+          on: { change: () => this.#mode(mode) },
+        }),
+        h("span", null, words),
+      );
+    return h(
+      "div",
+      { class: "segmented", role: "radiogroup", "aria-label": "How they are shown" },
+      Object.entries(MODES).map(choice),
+    );
   }
 
   #mode(mode) {
@@ -134,7 +229,14 @@ class Comparison {
   }
 
   #slide(event) {
-    const ways = { ArrowLeft: this.#at - DIVIDER_STEP, ArrowDown: this.#at - DIVIDER_STEP, ArrowRight: this.#at + DIVIDER_STEP, ArrowUp: this.#at + DIVIDER_STEP, Home: 0, End: 100 };
+    const ways = {
+      ArrowLeft: this.#at - DIVIDER_STEP,
+      ArrowDown: this.#at - DIVIDER_STEP,
+      ArrowRight: this.#at + DIVIDER_STEP,
+      ArrowUp: this.#at + DIVIDER_STEP,
+      Home: 0,
+      End: 100,
+    };
     if (!(event.key in ways)) return;
     this.#divide(ways[event.key]);
     event.preventDefault();

@@ -33,6 +33,7 @@ class Creating {
   #leaving = new AbortController();
   #sent = new Map(); // the bodies of what was asked for here, for trying again
   #sending = false;
+  #complaints = []; // of the last click, until something is changed: a forecast that comes late leaves them
   #started = false; // the form speaks up while it is being made, too
   #keys = (event) => this.#pressed(event);
 
@@ -76,6 +77,7 @@ class Creating {
 
   #changed() {
     if (!this.#started) return;
+    this.#complaints = [];
     const body = this.#form.body();
     keepDraft(body);
     this.#stage.frame(this.#form.size.proportion());
@@ -89,7 +91,7 @@ class Creating {
   #told({ forecast = null, problem = null, missing = null }) {
     if (missing) this.#oracle.stop();
     this.#form.routes.tell(forecast);
-    this.#form.fail(problem?.errors ?? []);
+    this.#form.fail([...this.#complaints, ...(problem?.errors ?? [])]);
     this.#stage.foretell({ forecast, problem, missing, count: this.#form.body().n ?? 1 });
     this.#dock.tell(forecast, missing ?? (problem && "No price for this request"));
   }
@@ -108,7 +110,7 @@ class Creating {
     else this.#send(body);
   }
 
-  /** Asks for it, under a key of its own: whatever happens to the answer, it is bought once. */
+  /** Asks for it: whatever happens to the answer, it is bought once. */
   async #send(body) {
     if (this.#sending) return;
     this.#busy(true);
@@ -135,6 +137,7 @@ class Creating {
   }
 
   #complain(errors, problem = null) {
+    this.#complaints = errors;
     const elsewhere = this.#form.fail(errors);
     this.#dock.refuse(refusalNote(problem, elsewhere, () => this.#generate()));
     this.element.querySelector('[aria-invalid="true"]')?.focus();
@@ -156,7 +159,6 @@ class Creating {
     this.#form.fill({ model });
     this.#form.images.take({ name: `${generation.id}-${number + 1}`, preview: image.url, source: image.s3_uri });
   }
-
 }
 
 /** Why there can be no price yet, in words; null where there can. */

@@ -4,14 +4,13 @@ import { aborted } from "./api.js";
 import { announce, h, replace, toast } from "./dom.js";
 import { icon } from "./icons.js";
 import { copyButton } from "./facts.js";
-import { ended, living, read, recall, remember } from "./known.js";
+import { ended, read, recall, remember } from "./known.js";
 import { Listing } from "./listing.js";
 import { panel } from "./panel.js";
 import { linkOf } from "./picture.js";
 import { follow } from "./progress.js";
 import { saveImage } from "./saving.js";
 import { isChosen, toggle, tray, watchSelection } from "./selection.js";
-import { nameFor } from "./snippets.js";
 import { Showcase } from "./showcase.js";
 import { cameFromGrid, rename, visit } from "./visit.js";
 
@@ -30,7 +29,20 @@ class Details {
   #showcase = new Showcase();
   #panel = h("div", { class: "panel" });
   #heading = h("h1");
-  #whole = h("button", { class: "button quiet small", type: "button", on: { click: () => { this.#whole.hidden = true; this.#heading.classList.remove("long"); } } }, "Whole prompt");
+  #whole = h(
+    "button",
+    {
+      class: "button quiet small",
+      type: "button",
+      on: {
+        click: () => {
+          this.#whole.hidden = true;
+          this.#heading.classList.remove("long");
+        },
+      },
+    },
+    "Whole prompt",
+  );
   #bar = h("div", { class: "buttons" });
   #edit = h("a", { class: "button small" }, icon("edit"), "Edit");
   #pick = h("button", { class: "button small", type: "button", on: { click: () => toggle(this.generation) } });
@@ -50,13 +62,42 @@ class Details {
 
   place() {
     const selected = tray();
-    const back = h("a", { class: "button quiet to-gallery", href: "#/gallery", on: { click: (event) => this.#back(event) } }, icon("arrowLeft"), "Gallery");
+    const back = h(
+      "a",
+      { class: "button quiet to-gallery", href: "#/gallery", on: { click: (event) => this.#back(event) } },
+      icon("arrowLeft"),
+      "Gallery",
+    );
     const steps = h("div", { class: "steps", role: "group", "aria-label": "Neighbours" }, this.#newer, this.#older);
-    const side = h("div", { class: "side" }, h("div", { class: "asked" }, this.#heading, copyButton(() => this.generation.request.prompt, "Prompt"), this.#whole), this.#bar, this.#panel);
-    const element = h("article", { class: "details" }, h("div", { class: "place-top" }, back, steps), this.#showcase.element, side, selected.element);
+    const side = h(
+      "div",
+      { class: "side" },
+      h(
+        "div",
+        { class: "asked" },
+        this.#heading,
+        copyButton(() => this.generation.request.prompt, "Prompt"),
+        this.#whole,
+      ),
+      this.#bar,
+      this.#panel,
+    );
+    const element = h(
+      "article",
+      { class: "details" },
+      h("div", { class: "place-top" }, back, steps),
+      this.#showcase.element,
+      side,
+      selected.element,
+    );
     document.addEventListener("keydown", (event) => this.#key(event), { signal: this.leaving.signal });
     const unwatch = watchSelection(() => this.#showPick());
-    this.leaving.signal.addEventListener("abort", () => { this.#fresh.abort(); unwatch(); selected.stop(); this.#showcase.stop(); });
+    this.leaving.signal.addEventListener("abort", () => {
+      this.#fresh.abort();
+      unwatch();
+      selected.stop();
+      this.#showcase.stop();
+    });
     this.#show(this.generation);
     if (this.#neighbours !== visit.gallery?.listing) this.#findNewer();
     return { title: titleOf(this.generation), element, stop: () => this.leaving.abort() };
@@ -86,7 +127,10 @@ class Details {
     try {
       await follow(id, {
         signal,
-        changed: (now, offset) => now.updated_at === this.generation.updated_at ? this.#showcase.show(now, offset) : this.#draw(remember(now), offset),
+        changed: (now, offset) =>
+          now.updated_at === this.generation.updated_at
+            ? this.#showcase.show(now, offset)
+            : this.#draw(remember(now), offset),
         lost: (problem) => this.#showcase.lost(problem),
       });
     } catch (problem) {
@@ -97,7 +141,15 @@ class Details {
   #showBar() {
     const { id, images } = this.generation;
     const again = h("a", { class: "button small primary", href: `#/create?from=${id}` }, icon("retry"), "Use again");
-    replace(this.#bar, again, images.length > 0 && [this.#edit, action("download", "Download", () => this.#download()), this.#pick]);
+    replace(
+      this.#bar,
+      again,
+      images.length > 0 && [
+        this.#edit,
+        action("download", "Download", () => saveImage(this.generation, this.#showcase.number)),
+        this.#pick,
+      ],
+    );
     this.#showPick();
     this.#turned();
   }
@@ -112,16 +164,6 @@ class Details {
   #turned() {
     this.#edit.href = `#/create?edit=${this.generation.id}.${this.#showcase.number}`;
     this.#panel.querySelector(".picture-facts")?.dispatchEvent(new Event("turned"));
-  }
-
-  async #download() {
-    const { number } = this.#showcase;
-    try {
-      const generation = await living(this.generation, number);
-      await saveImage(generation.images[number], nameFor(generation, number));
-    } catch (problem) {
-      if (!aborted(problem)) toast(problem.message, "bad");
-    }
   }
 
   #back(event) {
@@ -170,7 +212,10 @@ class Details {
     const { id } = this.generation;
     if (!this.#neighbour(1) && !this.#neighbours.done) await this.#neighbours.more();
     if (id !== this.generation.id || this.leaving.signal.aborted) return;
-    for (const [button, by] of [[this.#newer, -1], [this.#older, 1]]) {
+    for (const [button, by] of [
+      [this.#newer, -1],
+      [this.#older, 1],
+    ]) {
       const next = this.#neighbour(by);
       button.disabled = !next;
       if (next?.images.length) new Image().src = linkOf(next, 0); // it is there when it is wanted
@@ -178,8 +223,22 @@ class Details {
   }
 }
 
-const titleOf = (generation) => `${generation.request.prompt.slice(0, 60)}${generation.request.prompt.length > 60 ? "…" : ""}`;
+const titleOf = (generation) =>
+  `${generation.request.prompt.slice(0, 60)}${generation.request.prompt.length > 60 ? "…" : ""}`;
 
-const action = (glyph, words, act) => h("button", { class: "button small", type: "button", on: { click: act } }, icon(glyph), words);
+const action = (glyph, words, act) =>
+  h("button", { class: "button small", type: "button", on: { click: act } }, icon(glyph), words);
 
-const stepper = (glyph, words, act) => h("button", { class: "button quiet icon", type: "button", disabled: true, "aria-label": words, title: `${words} (${glyph === "arrowLeft" ? "←" : "→"})`, on: { click: act } }, icon(glyph));
+const stepper = (glyph, words, act) =>
+  h(
+    "button",
+    {
+      class: "button quiet icon",
+      type: "button",
+      disabled: true,
+      "aria-label": words,
+      title: `${words} (${glyph === "arrowLeft" ? "←" : "→"})`,
+      on: { click: act },
+    },
+    icon(glyph),
+  );

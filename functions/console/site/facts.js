@@ -4,10 +4,17 @@ import { h, toast } from "./dom.js";
 import { ago, bytes, money, seconds, when } from "./format.js";
 import { icon } from "./icons.js";
 
-const OURS = new Set(["model", "route", "strict", "on_unknown", "deadline_seconds", "webhook", "metadata"]); // never sent to a vendor
+// Never sent to a vendor.
+const OURS = new Set(["model", "route", "strict", "on_unknown", "deadline_seconds", "webhook", "metadata"]);
 
 const ASKED_MAX = 160; // characters of a value that the table shows
-const NAMES = { n: "Pictures", lora: "LoRA", images: "Input images", prompt_extend: "Prompt rewriting", on_unknown: "On a lost answer" };
+const NAMES = {
+  n: "Pictures",
+  lora: "LoRA",
+  images: "Input images",
+  prompt_extend: "Prompt rewriting",
+  on_unknown: "On a lost answer",
+};
 
 /** A parameter's name as people read it. */
 export function nameOf(field) {
@@ -21,14 +28,18 @@ export function textOf(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (Array.isArray(value)) return value.map(textOf).join(", ");
-  if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name}: ${textOf(one)}`).join(", ");
+  if (typeof value === "object")
+    return Object.entries(value)
+      .map(([name, one]) => `${name}: ${textOf(one)}`)
+      .join(", ");
   return String(value);
 }
 
 /** Each parameter that was asked: [{name, asked, kind, told}]; `kind` is applied, mapped, dropped, truncated, own or pending. */
-export function parametersOf({ request, parameters }) {
+function parametersOf({ request, parameters }) {
   const names = new Set(Object.keys(request).filter((name) => name !== "prompt" && name !== "model"));
-  for (const part of Object.values(parameters ?? {})) for (const name of Object.keys(part)) if (name !== "prompt" || part === parameters.truncated) names.add(name);
+  for (const part of Object.values(parameters ?? {}))
+    for (const name of Object.keys(part)) if (name !== "prompt" || part === parameters.truncated) names.add(name);
   return [...names].map((name) => ({ name, asked: beginning(textOf(at(request, name))), ...fate(name, parameters) }));
 }
 
@@ -40,35 +51,64 @@ function fate(name, parameters) {
   const { mapped, dropped, truncated } = parameters;
   if (name in mapped) return { kind: "mapped", told: `sent as ${textOf(mapped[name].to)}` };
   if (name in dropped) return { kind: "dropped", told: dropped[name] };
-  if (name in truncated) return { kind: "truncated", told: `cut from ${truncated[name].from} to ${truncated[name].to} characters` };
+  if (name in truncated)
+    return { kind: "truncated", told: `cut from ${truncated[name].from} to ${truncated[name].to} characters` };
   return { kind: "applied", told: "" };
 }
 
 const at = (request, name) => name.split(".").reduce((value, part) => value?.[part], request);
 
-const KINDS = { applied: ["good", "As asked"], mapped: ["info", "In other words"], dropped: ["warn", "Left out"], truncated: ["warn", "Cut"] };
+const KINDS = {
+  applied: ["good", "As asked"],
+  mapped: ["info", "In other words"],
+  dropped: ["warn", "Left out"],
+  truncated: ["warn", "Cut"],
+};
 
 /** The parameters as a table; null where nothing but the prompt was asked. */
 export function parameterTable(generation) {
   const asked = parametersOf(generation);
   if (!asked.length) return null;
-  const row = ({ name, asked: value, kind, told }) => h("tr", null,
-    h("th", { scope: "row" }, nameOf(name)), h("td", null, value),
-    h("td", null, KINDS[kind] && h("span", { class: "badge", "data-status": KINDS[kind][0] }, KINDS[kind][1]), kind === "own" && h("span", { class: "soft" }, "for Easel itself"), told && h("span", { class: "told" }, told)));
+  const row = ({ name, asked: value, kind, told }) =>
+    h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, nameOf(name)),
+      h("td", null, value),
+      h(
+        "td",
+        null,
+        KINDS[kind] && h("span", { class: "badge", "data-status": KINDS[kind][0] }, KINDS[kind][1]),
+        kind === "own" && h("span", { class: "soft" }, "for Easel itself"),
+        told && h("span", { class: "told" }, told),
+      ),
+    );
   const heads = ["Parameter", "Asked", "What became of it"].map((words) => h("th", { scope: "col" }, words));
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Parameters" },
-    h("table", { class: "table parameters" }, h("thead", null, h("tr", null, heads)), h("tbody", null, asked.map(row))));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Parameters" },
+    h("table", { class: "table parameters" }, h("thead", null, h("tr", null, heads)), h("tbody", null, asked.map(row))),
+  );
 }
 
 /** A list of names and values; pairs without a value are left out. */
 export function factList(pairs) {
   const rows = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== "–");
-  return h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
+  return h(
+    "dl",
+    { class: "facts" },
+    rows.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]),
+  );
 }
 
 /** A value that is copied by a click on what stands beside it. */
-export function copyable(text, what) {
-  return h("span", { class: "copyable" }, h("code", null, text), copyButton(() => text, what));
+function copyable(text, what) {
+  return h(
+    "span",
+    { class: "copyable" },
+    h("code", null, text),
+    copyButton(() => text, what),
+  );
 }
 
 /** A button that copies what the function gives. */
@@ -82,12 +122,25 @@ export function copyButton(text, what, words = null) {
     }
   };
   const look = words ? "button small" : "button quiet small icon";
-  return h("button", { class: look, type: "button", "aria-label": `Copy ${what[0].toLowerCase()}${what.slice(1)}`, title: `Copy ${what[0].toLowerCase()}${what.slice(1)}`, on: { click: copy } }, icon("copy"), words);
+  return h(
+    "button",
+    {
+      class: look,
+      type: "button",
+      "aria-label": `Copy ${what[0].toLowerCase()}${what.slice(1)}`,
+      title: `Copy ${what[0].toLowerCase()}${what.slice(1)}`,
+      on: { click: copy },
+    },
+    icon("copy"),
+    words,
+  );
 }
 
 /** A moment: how long ago, and exactly when in its title. */
 export function moment(iso) {
-  return iso ? h("time", { datetime: iso, title: iso }, when(iso), h("span", { class: "soft" }, ` · ${ago(iso)}`)) : null;
+  return iso
+    ? h("time", { datetime: iso, title: iso }, when(iso), h("span", { class: "soft" }, ` · ${ago(iso)}`))
+    : null;
 }
 
 /** Seconds between two times. */
@@ -109,7 +162,12 @@ export function routeFacts(generation) {
 }
 
 /** When it was asked for, and how long it took. */
-export function timeFacts({ created_at: created, ended_at: over, deadline_at: deadline, estimated_completion_at: expected }) {
+export function timeFacts({
+  created_at: created,
+  ended_at: over,
+  deadline_at: deadline,
+  estimated_completion_at: expected,
+}) {
   return factList([
     ["Created", moment(created)],
     ["Ended", moment(over)],
@@ -119,20 +177,37 @@ export function timeFacts({ created_at: created, ended_at: over, deadline_at: de
   ]);
 }
 
-/** What it cost: in the vendor's unit, in dollars beside it where that is another. */
+/** An amount of the receipt: in the vendor's unit, in dollars beside it where that is another; null where there is none. */
+function amount(receipt, name) {
+  const [own, dollars] = [receipt[name], receipt.usd[name]];
+  if (!own && !dollars) return null;
+  if (!own || !dollars || own.currency === dollars.currency) return money(own ?? dollars);
+  return [money(own), h("span", { class: "soft" }, ` · ${money(dollars)}`)];
+}
+
+/** All that it cost, or may have. */
 export function costFacts({ receipt, ended_at: over }) {
-  const both = (name) => {
-    const [own, usd] = [receipt[name], receipt.usd[name]];
-    if (!own && !usd) return null;
-    return own && usd && own.currency !== usd.currency ? [money(own), h("span", { class: "soft" }, ` · ${money(usd)}`)] : money(own ?? usd);
-  };
   return factList([
-    ["Quoted", both("quoted")],
-    ["Billed", both("billed") ?? (over ? "nothing" : null)],
-    ["Possibly billed", both("possibly_billed")],
-    ["Refunded", both("refunded")],
+    ["Quoted", amount(receipt, "quoted")],
+    ["Billed", amount(receipt, "billed") ?? (over ? "nothing" : null)],
+    ["Possibly billed", amount(receipt, "possibly_billed")],
+    ["Refunded", amount(receipt, "refunded")],
     ["AWS, about", money(receipt.aws_estimate)],
   ]);
+}
+
+/** What it cost, in a line. */
+export function costLine({ receipt }) {
+  const perhaps = amount(receipt, "possibly_billed");
+  return amount(receipt, "billed") ?? (perhaps ? ["perhaps ", perhaps] : "nothing");
+}
+
+/** What it cost, or may have, in sentences. */
+export function billWords({ receipt }) {
+  const { billed, possibly_billed: perhaps, usd: dollars } = receipt;
+  const sure = billed && Number(billed.amount) > 0 ? `${money(dollars.billed ?? billed)} was billed.` : "";
+  const maybe = perhaps ? `The vendor may still bill ${money(dollars.possibly_billed ?? perhaps)}.` : "";
+  return [sure, maybe].filter(Boolean).join(" ") || "Nothing was billed.";
 }
 
 /** One picture's verified facts. */

@@ -17,7 +17,11 @@ export function forecaster(told) {
   async function ask(body) {
     asking = new AbortController();
     try {
-      const forecast = await api.post("/v1/generations", { ...body, dry_run: true }, { signal: asking.signal });
+      const forecast = await api.post(
+        "/v1/generations",
+        { ...body, dry_run: true },
+        { signal: asking.signal, safe: true },
+      );
       told({ forecast });
     } catch (problem) {
       if (aborted(problem)) return;

@@ -12,12 +12,13 @@ import "./known.js";
 import "./layout.js";
 import "./picture.js";
 import "./progress.js";
-import "./outcome.js";
-import "./forecast.js";
-import "./saving.js";
+import "./facts.js";
 import "./tile.js";
 
-const STATUSES = { "At work": ["queued", "submitting", "processing", "persisting"], Ended: ["succeeded", "failed", "canceled", "expired"] };
+const STATUSES = {
+  "At work": ["queued", "submitting", "processing", "persisting"],
+  Ended: ["succeeded", "failed", "canceled", "expired"],
+};
 const SKELETONS = [1.78, 0.75, 1, 1.33, 0.56, 1.78, 1, 1.33, 1.78, 0.75, 1.33, 1];
 const KEPT_MS = 30 * 60_000; // a list that was left longer ago is read anew
 
@@ -46,12 +47,21 @@ class Gallery {
   }
 
   place() {
-    this.#grid = new Grid({ near: () => this.#near(), choose: (generation) => this.#choose(generation), chosen: isChosen });
+    this.#grid = new Grid({
+      near: () => this.#near(),
+      choose: (generation) => this.#choose(generation),
+      chosen: isChosen,
+    });
     const selected = tray();
     const element = h("div", { class: "gallery" }, this.#head(), this.#body, this.#foot, selected.element);
     element.addEventListener("keydown", (event) => event.key === "Escape" && clear());
     const saved = setInterval(() => this.#note(), 500);
-    this.#stops = [selected.stop, watchSelection(() => this.#grid.mark()), () => this.#grid.stop(), () => clearInterval(saved)];
+    this.#stops = [
+      selected.stop,
+      watchSelection(() => this.#grid.mark()),
+      () => this.#grid.stop(),
+      () => clearInterval(saved),
+    ];
     const left = this.#left();
     this.#list(left?.listing ?? new Listing(this.filters));
     requestAnimationFrame(() => this.#resume(left)); // the shell scrolls up and moves the focus when it has put the place
@@ -108,14 +118,37 @@ class Gallery {
 
   #head() {
     const choice = (name, options, labelled) => {
-      const select = h("select", { id: `gallery-${name}`, value: this.filters[name], on: { change: () => this.#filter(name, select.value) } }, options);
+      const select = h(
+        "select",
+        { id: `gallery-${name}`, value: this.filters[name], on: { change: () => this.#filter(name, select.value) } },
+        options,
+      );
       return h("div", { class: "field" }, h("label", { for: select.id, class: "unseen" }, labelled), select);
     };
-    const statuses = Object.entries(STATUSES).map(([group, names]) => h("optgroup", { label: group }, names.map((name) => option(name, statusWord(name)))));
-    const model = choice("model", [option("", "Every model"), this.filters.model && option(this.filters.model)], "Model");
+    const statuses = Object.entries(STATUSES).map(([group, names]) =>
+      h(
+        "optgroup",
+        { label: group },
+        names.map((name) => option(name, statusWord(name))),
+      ),
+    );
+    const model = choice(
+      "model",
+      [option("", "Every model"), this.filters.model && option(this.filters.model)],
+      "Model",
+    );
     this.#models = model.querySelector("select");
-    return h("header", { class: "heading" }, h("div", { class: "gallery-name" }, h("h1", null, "Gallery"), this.#count),
-      h("div", { class: "gallery-filters", role: "group", "aria-label": "Show only" }, choice("status", [option("", "Every status"), statuses], "Status"), model));
+    return h(
+      "header",
+      { class: "heading" },
+      h("div", { class: "gallery-name" }, h("h1", null, "Gallery"), this.#count),
+      h(
+        "div",
+        { class: "gallery-filters", role: "group", "aria-label": "Show only" },
+        choice("status", [option("", "Every status"), statuses], "Status"),
+        model,
+      ),
+    );
   }
 
   /** Once the first page is there, which is not to wait for this. */
@@ -156,29 +189,78 @@ class Gallery {
     const { problem, done } = this.#listing;
     if (filled && problem) {
       const words = `Older ones could not be loaded. ${problem.detail ?? ""}`;
-      const again = h("button", { class: "button small", type: "button", on: { click: () => this.#listing.more() } }, icon("retry"), "Try again");
+      const again = h(
+        "button",
+        { class: "button small", type: "button", on: { click: () => this.#listing.more() } },
+        icon("retry"),
+        "Try again",
+      );
       replace(this.#foot, h("div", { class: "note", "data-kind": "warn", role: "status" }, words, again));
     } else replace(this.#foot, filled && !done && h("p", { class: "soft small" }, "Loading older ones …"));
   }
 
   #failed(problem) {
-    const again = h("button", { class: "button", type: "button", on: { click: () => { this.#listing.more(); this.#show(); } } }, icon("retry"), "Try again");
-    return h("div", { class: "empty", role: "alert" }, icon("alert"), h("h2", null, "The gallery cannot be loaded"), h("p", null, problem.detail ?? problem.message), again);
+    const again = h(
+      "button",
+      {
+        class: "button",
+        type: "button",
+        on: {
+          click: () => {
+            this.#listing.more();
+            this.#show();
+          },
+        },
+      },
+      icon("retry"),
+      "Try again",
+    );
+    return h(
+      "div",
+      { class: "empty", role: "alert" },
+      icon("alert"),
+      h("h2", null, "The gallery cannot be loaded"),
+      h("p", null, problem.detail ?? problem.message),
+      again,
+    );
   }
 
   #empty() {
     if (!this.filters.status && !this.filters.model) {
-      return h("div", { class: "empty" }, icon("image"), h("h2", null, "No pictures yet"), h("p", null, "What you make appears here, while it is being made."), h("a", { class: "button primary", href: "#/create" }, "Create a picture"));
+      return h(
+        "div",
+        { class: "empty" },
+        icon("image"),
+        h("h2", null, "No pictures yet"),
+        h("p", null, "What you make appears here, while it is being made."),
+        h("a", { class: "button primary", href: "#/create" }, "Create a picture"),
+      );
     }
-    const all = h("button", { class: "button", type: "button", on: { click: () => this.shell.go("#/gallery") } }, "Show everything");
-    return h("div", { class: "empty" }, icon("search"), h("h2", null, "Nothing matches"), h("p", null, "There is no generation of this status and model."), all);
+    const all = h(
+      "button",
+      { class: "button", type: "button", on: { click: () => this.shell.go("#/gallery") } },
+      "Show everything",
+    );
+    return h(
+      "div",
+      { class: "empty" },
+      icon("search"),
+      h("h2", null, "Nothing matches"),
+      h("p", null, "There is no generation of this status and model."),
+      all,
+    );
   }
 }
 
 const option = (value, words = value) => h("option", { value }, words);
 
-const counted = (number, done) => (done ? `${number.toLocaleString("en")} in all` : `${number.toLocaleString("en")} so far`);
+const counted = (number, done) =>
+  done ? `${number.toLocaleString("en")} in all` : `${number.toLocaleString("en")} so far`;
 
 function skeletons() {
-  return h("div", { class: "skeletons", "aria-label": "Loading", role: "status" }, SKELETONS.map((shape) => h("div", { class: "skeleton", styles: { flexGrow: shape, aspectRatio: String(shape) } })));
+  return h(
+    "div",
+    { class: "skeletons", "aria-label": "Loading", role: "status" },
+    SKELETONS.map((shape) => h("div", { class: "skeleton", styles: { flexGrow: shape, aspectRatio: String(shape) } })),
+  );
 }

@@ -32,7 +32,13 @@ export class Grid {
     this.near = near;
     this.choose = choose;
     this.chosen = chosen;
-    this.element = h("div", { class: "wall", role: "grid", "aria-label": "Generations, newest first", "aria-multiselectable": "true", on: { keydown: (event) => this.#key(event), focusin: (event) => this.#focused(event) } });
+    this.element = h("div", {
+      class: "wall",
+      role: "grid",
+      "aria-label": "Generations, newest first",
+      "aria-multiselectable": "true",
+      on: { keydown: (event) => this.#key(event), focusin: (event) => this.#focused(event) },
+    });
     const { signal } = this.#leaving;
     addEventListener("scroll", () => this.#soon(), { passive: true, signal });
     addEventListener("resize", () => this.#soon(), { passive: true, signal });
@@ -113,7 +119,13 @@ export class Grid {
   #anchor() {
     const top = this.#top();
     if (top <= 0 || !this.#rows.length) return null;
-    const row = this.#rows[Math.min(search(this.#rows, (one) => one.top + one.height > top), this.#rows.length - 1)];
+    const row =
+      this.#rows[
+        Math.min(
+          search(this.#rows, (one) => one.top + one.height > top),
+          this.#rows.length - 1,
+        )
+      ];
     return { id: this.#items[row.first]?.id, distance: row.top - top };
   }
 
@@ -153,7 +165,8 @@ export class Grid {
     }
     this.#forget();
     // An element that moves to another row loses the focus on its way.
-    if (held && !this.element.contains(document.activeElement)) this.#tiles.get(this.#active)?.link.focus({ preventScroll: true });
+    if (held && !this.element.contains(document.activeElement))
+      this.#tiles.get(this.#active)?.link.focus({ preventScroll: true });
     clearTimeout(this.#landing);
     if (flying) this.#landing = setTimeout(() => this.#land(), LANDED_MS);
     else this.#land();
@@ -164,7 +177,9 @@ export class Grid {
   /** The row of the tile that Tab reaches, which stays drawn; without the focus it is the first on the screen. */
   #keepActive(top, held) {
     let place = held ? this.#items.findIndex((one) => one.id === this.#active) : -1;
-    if (place < 0) place = (this.#rows[search(this.#rows, (row) => row.top >= top + this.#covered())] ?? this.#rows.at(-1))?.first ?? -1;
+    if (place < 0)
+      place =
+        (this.#rows[search(this.#rows, (row) => row.top >= top + this.#covered())] ?? this.#rows.at(-1))?.first ?? -1;
     this.#activate(this.#items[place]?.id ?? null);
     return place < 0 ? -1 : this.#rowOf(place);
   }
@@ -251,7 +266,10 @@ export class Grid {
       this.choose(this.#tiles.get(id).generation);
       return;
     }
-    const place = this.#goal(event, this.#items.findIndex((one) => one.id === id));
+    const place = this.#goal(
+      event,
+      this.#items.findIndex((one) => one.id === id),
+    );
     if (place === null) return;
     event.preventDefault();
     this.focus(this.#items[Math.max(0, Math.min(this.#items.length - 1, place))].id);
@@ -288,6 +306,7 @@ export class Grid {
     const [above, below] = [this.#covered() + MARGIN, MARGIN];
     const top = this.#top();
     if (row.top < top + above) scrollBy(0, row.top - top - above);
-    else if (row.top + row.height > top + innerHeight - below) scrollBy(0, row.top + row.height - top - innerHeight + below);
+    else if (row.top + row.height > top + innerHeight - below)
+      scrollBy(0, row.top + row.height - top - innerHeight + below);
   }
 }

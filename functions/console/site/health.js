@@ -41,7 +41,11 @@ export function healthPart(routes, outcomes, period) {
   const vendors = new Map();
   for (const route of byEndpoint(routes)) vendors.set(route.vendor, [...(vendors.get(route.vendor) ?? []), route]);
   const most = ticks(Math.max(...routes.map(({ health }) => health.expected_seconds.slow), 1)).at(-1);
-  return h("div", { class: "vendors" }, [...vendors].map(([name, mine]) => vendor(name, mine, outcomes, period, most)));
+  return h(
+    "div",
+    { class: "vendors" },
+    [...vendors].map(([name, mine]) => vendor(name, mine, outcomes, period, most)),
+  );
 }
 
 function vendor(name, routes, outcomes, period, most) {
@@ -51,9 +55,22 @@ function vendor(name, routes, outcomes, period, most) {
     "section",
     { class: "card vendor", "aria-label": name },
     h("header", null, h("h3", null, name), badge(worst), h("p", { class: "soft small" }, sentence(states))),
-    worst === "none" ? null : h("div", { class: "route-row route-head soft small", "aria-hidden": "true" },
-      h("span", null, "Route"), h("span", null, `Success, ${period} days`), h("span", null, "Typical to slow"), rangeAxis(most, (value) => `${value} s`), h("span")),
-    h("ul", null, routes.map((route) => routeRow(route, outcomes.get(route.name), most))),
+    worst === "none"
+      ? null
+      : h(
+          "div",
+          { class: "route-row route-head soft small", "aria-hidden": "true" },
+          h("span", null, "Route"),
+          h("span", null, `Success, ${period} days`),
+          h("span", null, "Typical to slow"),
+          rangeAxis(most, (value) => `${value} s`),
+          h("span"),
+        ),
+    h(
+      "ul",
+      null,
+      routes.map((route) => routeRow(route, outcomes.get(route.name), most)),
+    ),
   );
 }
 
@@ -61,9 +78,18 @@ function sentence(states) {
   const ready = states.filter((state) => state !== "none");
   if (!ready.length) return "This deployment has no key of this vendor.";
   const bad = ready.filter((state) => state !== "ok");
-  const routes = ready.length === 1 ? "The one route" : bad.length ? `${ready.length - bad.length} of ${ready.length} routes` : ready.length === 2 ? "Both routes" : `All ${ready.length} routes`;
+  const routes =
+    ready.length === 1
+      ? "The one route"
+      : bad.length
+        ? `${ready.length - bad.length} of ${ready.length} routes`
+        : ready.length === 2
+          ? "Both routes"
+          : `All ${ready.length} routes`;
   if (!bad.length) return `${routes} can be used.`;
-  return ready.length === 1 ? `The one route is ${STATES[bad[0]].word.toLowerCase()}: ${STATES[bad[0]].why}.` : `${routes} can be used; the others are tried again by themselves.`;
+  return ready.length === 1
+    ? `The one route is ${STATES[bad[0]].word.toLowerCase()}: ${STATES[bad[0]].why}.`
+    : `${routes} can be used; the others are tried again by themselves.`;
 }
 
 function routeRow(route, outcome, most) {
@@ -73,9 +99,23 @@ function routeRow(route, outcome, most) {
   return h(
     "li",
     { class: "route-row", "data-state": state },
-    h("span", { class: "route-name" }, h("code", null, route.name), state === "ok" && !fails ? null : h("span", { class: "route-state" }, badge(state), fails && h("span", { class: "soft small" }, fails))),
+    h(
+      "span",
+      { class: "route-name" },
+      h("code", null, route.name),
+      state === "ok" && !fails
+        ? null
+        : h("span", { class: "route-state" }, badge(state), fails && h("span", { class: "soft small" }, fails)),
+    ),
     h("span", { class: "route-success" }, successOf(outcome)),
-    h("span", { class: "route-seconds number" }, h("span", { class: "unseen" }, "Typically "), seconds(expected.typical), " to ", seconds(expected.slow)),
+    h(
+      "span",
+      { class: "route-seconds number" },
+      h("span", { class: "unseen" }, "Typically "),
+      seconds(expected.typical),
+      " to ",
+      seconds(expected.slow),
+    ),
     h("span", { class: "route-range" }, range({ ...expected, most, measured: recent > 0 })),
     h("span", { class: "route-recent soft small" }, recent ? `${recent} recent` : "by catalogue"),
   );
@@ -87,8 +127,18 @@ function successOf(outcome) {
   const percent = found.share * 100;
   const words = `${percent > 99.9 && percent < 100 ? "> 99.9" : percent.toFixed(percent < 100 ? 1 : 0)} %`;
   return [
-    h("span", { class: "number" }, h("span", { class: "unseen" }, "Success: "), words, h("span", { class: "soft small" }, ` of ${found.ended.toLocaleString("en")}`)),
-    h("span", { class: "share", "aria-hidden": "true" }, h("span", { class: "share-fill", styles: { width: `${percent}%` } })),
+    h(
+      "span",
+      { class: "number" },
+      h("span", { class: "unseen" }, "Success: "),
+      words,
+      h("span", { class: "soft small" }, ` of ${found.ended.toLocaleString("en")}`),
+    ),
+    h(
+      "span",
+      { class: "share", "aria-hidden": "true" },
+      h("span", { class: "share-fill", styles: { width: `${percent}%` } }),
+    ),
   ];
 }
 
@@ -98,8 +148,15 @@ export function summary(routes) {
   const failing = ready.filter(({ health }) => health.state === "failing");
   const paused = ready.filter(({ health }) => health.state === "paused");
   if (!ready.length) return { kind: "bad", words: "No vendor is configured: put a vendor's key into the deployment." };
-  if (failing.length) return { kind: failing.length === ready.length ? "bad" : "warn", words: `${failing.map(({ name }) => name).join(", ")} ${failing.length === 1 ? "is" : "are"} failing; Easel uses other routes where there are any.` };
-  if (paused.length) return { kind: "warn", words: `${paused.map(({ name }) => name).join(", ")} asked to wait; Easel does.` };
+  if (failing.length)
+    return {
+      kind: failing.length === ready.length ? "bad" : "warn",
+      words:
+        `${failing.map(({ name }) => name).join(", ")} ${failing.length === 1 ? "is" : "are"} failing; ` +
+        "Easel uses other routes where there are any.",
+    };
+  if (paused.length)
+    return { kind: "warn", words: `${paused.map(({ name }) => name).join(", ")} asked to wait; Easel does.` };
   return { kind: "good", words: `All ${ready.length} configured routes can be used.` };
 }
 
@@ -113,22 +170,38 @@ export function limitsPart(key) {
   return h(
     "div",
     { class: "limits" },
-    h("p", { class: "soft" }, `Key ${about} of tenant ${key.tenant}. `, key.expires_at ? `It works until ${when(key.expires_at)}.` : "It does not expire."),
-    meters.length ? h("ul", { class: "meters" }, meters) : h("p", { class: "unlimited" }, icon("info"), "Nothing limits what this key may spend, nor how much it may do at a time."),
+    h(
+      "p",
+      { class: "soft" },
+      `Key ${about} of tenant ${key.tenant}. `,
+      key.expires_at ? `It works until ${when(key.expires_at)}.` : "It does not expire.",
+    ),
+    meters.length
+      ? h("ul", { class: "meters" }, meters)
+      : h(
+          "p",
+          { class: "unlimited" },
+          icon("info"),
+          "Nothing limits what this key may spend, nor how much it may do at a time.",
+        ),
   );
 }
 
 function metersOf(whose, limits, used) {
-  return Object.entries(LIMITS).filter(([name]) => limits?.[name] !== null && limits?.[name] !== undefined).map(([name, { name: words, money }]) => {
-    const [most, now] = [Number(limits[name]), Number(used?.[name] ?? 0)];
-    const share = most > 0 ? Math.min(1, now / most) : 1;
-    const told = money ? `${usd(used?.[name] ?? "0")} of ${usd(limits[name])}` : `${now.toLocaleString("en")} of ${most.toLocaleString("en")}`;
-    return h(
-      "li",
-      { "data-level": share >= 1 ? "full" : share >= NEARLY ? "high" : "fine" },
-      h("span", null, words, h("span", { class: "soft small" }, ` ${whose}`)),
-      h("span", { class: "number" }, told, share >= 1 ? " (reached)" : ""),
-      h("progress", { class: "progress", max: 1, value: share, "aria-label": `${words}, ${whose}: ${told}` }),
-    );
-  });
+  return Object.entries(LIMITS)
+    .filter(([name]) => limits?.[name] !== null && limits?.[name] !== undefined)
+    .map(([name, { name: words, money }]) => {
+      const [most, now] = [Number(limits[name]), Number(used?.[name] ?? 0)];
+      const share = most > 0 ? Math.min(1, now / most) : 1;
+      const told = money
+        ? `${usd(used?.[name] ?? "0")} of ${usd(limits[name])}`
+        : `${now.toLocaleString("en")} of ${most.toLocaleString("en")}`;
+      return h(
+        "li",
+        { "data-level": share >= 1 ? "full" : share >= NEARLY ? "high" : "fine" },
+        h("span", null, words, h("span", { class: "soft small" }, ` ${whose}`)),
+        h("span", { class: "number" }, told, share >= 1 ? " (reached)" : ""),
+        h("progress", { class: "progress", max: 1, value: share, "aria-label": `${words}, ${whose}: ${told}` }),
+      );
+    });
 }

@@ -1,7 +1,7 @@
 /** The pictures that an edit starts from: by drop, by paste, by choosing files, by link; in order. */
 
 import { aborted } from "./api.js";
-import { announce, h, replace } from "./dom.js";
+import { announce, h, replace, toast } from "./dom.js";
 import { icon } from "./icons.js";
 import { sourceOf, TYPES } from "./uploads.js";
 
@@ -118,7 +118,7 @@ export function inputPictures({ changed, wanted }) {
     if (!offer) wanted();
     if (!offer) return;
     const room = Math.max(0, offer.most - pictures.length);
-    if (images.length > room) fail(`There is room for ${offer.most}.`);
+    if (images.length > room) toast(`There is room for ${offer.most}: not all were taken.`, "bad");
     await Promise.all(images.slice(0, room).map(prepare));
   }
 

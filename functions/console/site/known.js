@@ -40,7 +40,11 @@ const mending = new Map(); // id → promise of the generation with fresh links,
 
 /** The generation with links signed anew, for pictures whose links died. */
 export function withFreshLinks(id) {
-  if (!mending.has(id)) mending.set(id, read(id, { freshLinks: true }).finally(() => mending.delete(id)));
+  if (!mending.has(id))
+    mending.set(
+      id,
+      read(id, { freshLinks: true }).finally(() => mending.delete(id)),
+    );
   return mending.get(id);
 }
 

@@ -21,7 +21,7 @@ function asked({ request, parameters }) {
 export function rows(shapes, { width, height, gap }) {
   const made = [];
   let top = 0;
-  for (let first = 0; first < shapes.length; ) {
+  for (let first = 0; first < shapes.length;) {
     const row = oneRow(shapes, first, width, height, gap);
     made.push({ ...row, top, first });
     top += row.height + gap;
@@ -66,7 +66,13 @@ function boxes(shapes, tall, gap, width) {
 /** The rows that touch the stretch from `from` to `to` px, as [first, after the last]. */
 export function between(made, from, to) {
   const first = search(made, (row) => row.top + row.height >= from);
-  return [first, Math.max(first, search(made, (row) => row.top > to))];
+  return [
+    first,
+    Math.max(
+      first,
+      search(made, (row) => row.top > to),
+    ),
+  ];
 }
 
 /** The place of the first row for which it holds; it then holds for all that follow. */

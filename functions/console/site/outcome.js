@@ -1,9 +1,12 @@
 /** A generation that has ended: its pictures with their facts, or why there are none and what helps. */
 
 import { h, replace } from "./dom.js";
-import { bytes, money, seconds, usd } from "./format.js";
+import { billWords, costLine } from "./facts.js";
+import { bytes, seconds } from "./format.js";
 import { fate } from "./forecast.js";
 import { icon } from "./icons.js";
+import { living } from "./known.js";
+import { absent, picture, show } from "./picture.js";
 import { saveImage } from "./saving.js";
 
 const KINDS = { "image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WebP", "image/gif": "GIF" };
@@ -23,54 +26,46 @@ const REASONS = {
 export function pictures(generation) {
   const large = h("div", { class: "stage-picture" });
   const facts = h("div", { class: "stage-outcome" });
+  const thumbs =
+    generation.images.length > 1 ? generation.images.map((_, number) => thumb(generation, number, turn)) : [];
+
+  function turn(number) {
+    replace(large, opened(generation, number));
+    replace(facts, factsOf(generation, number));
+    thumbs.forEach((one, index) => one.setAttribute("aria-pressed", String(index === number)));
+  }
+
+  turn(0);
   const strip =
-    generation.images.length > 1 && h("div", { class: "stage-strip", role: "group", "aria-label": "Pictures" });
-
-  function show(number) {
-    const image = generation.images[number];
-    const words = `${generation.request.prompt} (picture ${number + 1} of ${generation.images.length})`;
-    replace(large, picture(image, words));
-    replace(facts, factsOf(generation, image, number));
-    if (strip)
-      [...strip.children].forEach((thumb, index) => thumb.setAttribute("aria-pressed", String(index === number)));
-  }
-
-  if (strip) {
-    replace(
-      strip,
-      generation.images.map((image, index) =>
-        h(
-          "button",
-          {
-            class: "stage-thumb",
-            type: "button",
-            "aria-label": `Picture ${index + 1}`,
-            on: { click: () => show(index) },
-          },
-          h("img", { src: image.url, alt: "", crossorigin: "anonymous" }),
-        ),
-      ),
-    );
-  }
-  show(0);
+    thumbs.length > 0 && h("div", { class: "stage-strip", role: "group", "aria-label": "Pictures" }, thumbs);
   return { large, below: h("div", null, strip, facts) };
 }
 
-function picture(image, words) {
-  const link = h("a", {
-    href: image.url,
-    target: "_blank",
-    rel: "noreferrer",
-    "aria-label": "Open the picture by itself",
-  });
-  // With the right to read its bytes, so that a download has them from the browser's own store.
-  link.append(
-    h("img", { src: image.url, alt: words, width: image.width, height: image.height, crossorigin: "anonymous" }),
-  );
+/** The picture as a link to it by itself. */
+function opened(generation, number) {
+  const image = picture(generation, number);
+  const link = h("a", { target: "_blank", rel: "noreferrer", "aria-label": "Open the picture by itself" }, image);
+  const point = async () => {
+    link.href = (await living(generation, number).catch(() => generation)).images[number].url;
+  };
+  point();
+  for (const soon of ["pointerenter", "focus"]) link.addEventListener(soon, point); // its link may have died meanwhile
+  show(image, generation, number, () => link.after(absent()));
   return link;
 }
 
-function factsOf(generation, image, number) {
+function thumb(generation, number, turn) {
+  const image = picture(generation, number, { alt: "" });
+  show(image, generation, number);
+  return h(
+    "button",
+    { class: "stage-thumb", type: "button", "aria-label": `Picture ${number + 1}`, on: { click: () => turn(number) } },
+    image,
+  );
+}
+
+function factsOf(generation, number) {
+  const image = generation.images[number];
   const took = (new Date(generation.ended_at) - new Date(generation.created_at)) / 1000;
   const short = generation.shortfall
     ? h("p", { class: "note", "data-kind": "warn" }, `The vendor delivered ${generation.shortfall} fewer than asked.`)
@@ -84,7 +79,7 @@ function factsOf(generation, image, number) {
       h("a", { class: "button", href: `#/create?from=${generation.id}` }, icon("retry"), "Use again"),
       h(
         "button",
-        { class: "button", type: "button", on: { click: () => saveImage(image, `${generation.id}-${number + 1}`) } },
+        { class: "button", type: "button", on: { click: () => saveImage(generation, number) } },
         icon("download"),
         "Download",
       ),
@@ -94,7 +89,7 @@ function factsOf(generation, image, number) {
       "dl",
       { class: "facts" },
       row("Took", seconds(took)),
-      row("Cost", costWords(generation.receipt)),
+      row("Cost", costLine(generation)),
       row("Route", generation.route),
       row(
         "Picture",
@@ -108,13 +103,6 @@ function factsOf(generation, image, number) {
 }
 
 const row = (term, value) => [h("dt", null, term), h("dd", null, value)];
-
-function costWords({ usd: dollars, billed, possibly_billed: perhaps }) {
-  if (billed && dollars.billed)
-    return billed.currency === "USD" ? usd(dollars.billed.amount) : `${usd(dollars.billed.amount)} (${money(billed)})`;
-  if (perhaps) return `perhaps ${usd(dollars.possibly_billed?.amount ?? perhaps.amount)}`;
-  return "nothing";
-}
 
 /** A generation that failed, expired or was canceled; `again` starts the same request once more. */
 export function failure(generation, again) {
@@ -164,12 +152,4 @@ function advice(error) {
   if (error.code === "submission_unknown")
     return "Trying again asks for another picture, which costs as much once more.";
   return error.retryable ? "Trying again may help." : "The same request would most likely fail again.";
-}
-
-/** What it cost, or may have. */
-export function billWords({ receipt }) {
-  const { billed, possibly_billed: perhaps, usd: dollars } = receipt;
-  const sure = billed && Number(billed.amount) > 0 ? `${usd(dollars.billed?.amount ?? billed.amount)} was billed.` : "";
-  const maybe = perhaps ? `The vendor may still bill ${usd(dollars.possibly_billed?.amount ?? perhaps.amount)}.` : "";
-  return [sure, maybe].filter(Boolean).join(" ") || "Nothing was billed.";
 }

@@ -15,17 +15,32 @@ let language = "cURL"; // that was chosen last
 export function panel(generation, { signal, number }) {
   const { metadata, batch, correlation_id: correlation, actual_prompt: actual } = generation;
   return [
-    h("p", { class: "standing" }, h("span", { class: "badge", "data-status": generation.status }, statusWord(generation.status)), h("code", { class: "soft" }, generation.id), copyButton(() => generation.id, "Id")),
+    h(
+      "p",
+      { class: "standing" },
+      h("span", { class: "badge", "data-status": generation.status }, statusWord(generation.status)),
+      h("code", { class: "soft" }, generation.id),
+      copyButton(() => generation.id, "Id"),
+    ),
     trouble(generation),
     actual && section("Prompt as drawn", text(actual, "Prompt")),
-    section("Parameters", parameterTable(generation) ?? h("p", { class: "soft" }, "Nothing but model and prompt was asked.")),
+    section(
+      "Parameters",
+      parameterTable(generation) ?? h("p", { class: "soft" }, "Nothing but model and prompt was asked."),
+    ),
     generation.images.length > 0 && pictureSection(generation, number),
     section("Cost", costFacts(generation)),
     section("Route", routeFacts(generation)),
     section("Times", timeFacts(generation)),
-    (Object.keys(metadata).length > 0 || batch || correlation) && section("Belongs to", factList([
-      ["Batch", batch && h("a", { href: `#/batches/${batch}` }, batch)], ["Correlation id", correlation && h("code", null, correlation)],
-      ...Object.entries(metadata)])),
+    (Object.keys(metadata).length > 0 || batch || correlation) &&
+      section(
+        "Belongs to",
+        factList([
+          ["Batch", batch && h("a", { href: `#/batches/${batch}` }, batch)],
+          ["Correlation id", correlation && h("code", null, correlation)],
+          ...Object.entries(metadata),
+        ]),
+      ),
     log(generation, signal),
     code(generation),
   ];
@@ -33,16 +48,30 @@ export function panel(generation, { signal, number }) {
 
 const section = (title, ...content) => h("section", null, h("h2", null, title), content);
 
-const text = (words, what) => h("div", { class: "quote" }, h("p", null, words), copyButton(() => words, what));
+const text = (words, what) =>
+  h(
+    "div",
+    { class: "quote" },
+    h("p", null, words),
+    copyButton(() => words, what),
+  );
 
 /** Why it did not succeed, or not wholly. */
 function trouble({ error, shortfall, request }) {
   if (error) {
     const vendor = [error.vendor_code, error.vendor_message].filter(Boolean).join(": ");
-    return h("div", { class: "note", "data-kind": "bad" }, h("strong", null, error.message), vendor && h("p", { class: "small" }, `The vendor said: ${vendor}`),
-      h("p", { class: "small" }, h("code", null, error.code), error.retryable ? " · asking again later may help" : ""));
+    return h(
+      "div",
+      { class: "note", "data-kind": "bad" },
+      h("strong", null, error.message),
+      vendor && h("p", { class: "small" }, `The vendor said: ${vendor}`),
+      h("p", { class: "small" }, h("code", null, error.code), error.retryable ? " · asking again later may help" : ""),
+    );
   }
-  return shortfall > 0 && h("div", { class: "note", "data-kind": "warn" }, `${shortfall} of ${request.n} pictures were not delivered.`);
+  return (
+    shortfall > 0 &&
+    h("div", { class: "note", "data-kind": "warn" }, `${shortfall} of ${request.n} pictures were not delivered.`)
+  );
 }
 
 function pictureSection(generation, number) {
@@ -73,11 +102,38 @@ function log(generation, signal) {
 function code(generation) {
   const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
   const shown = h("code");
-  const draw = () => { shown.textContent = LANGUAGES[language](generation, base); };
-  const choice = (name) => h("label", null, h("input", { type: "radio", class: "unseen", name: "language", value: name, checked: name === language, on: { change: () => { language = name; draw(); } } }), h("span", null, name));
+  const draw = () => {
+    shown.textContent = LANGUAGES[language](generation, base);
+  };
+  const choice = (name) =>
+    h(
+      "label",
+      null,
+      h("input", {
+        type: "radio",
+        class: "unseen",
+        name: "language",
+        value: name,
+        checked: name === language,
+        on: {
+          change: () => {
+            language = name;
+            draw();
+          },
+        },
+      }),
+      h("span", null, name),
+    );
   draw();
-  return section("Ask for it again",
-    h("div", { class: "languages" }, h("div", { class: "segmented", role: "radiogroup", "aria-label": "Copy as" }, Object.keys(LANGUAGES).map(choice)), copyButton(() => shown.textContent, "Code", "Copy")),
+  return section(
+    "Ask for it again",
+    h(
+      "div",
+      { class: "languages" },
+      h("div", { class: "segmented", role: "radiogroup", "aria-label": "Copy as" }, Object.keys(LANGUAGES).map(choice)),
+      copyButton(() => shown.textContent, "Code", "Copy"),
+    ),
     h("pre", { tabindex: "0", "aria-label": "Code" }, shown),
-    h("p", { class: "soft small" }, "The key is read from ", h("code", null, "EASEL_API_KEY"), "."));
+    h("p", { class: "soft small" }, "The key is read from ", h("code", null, "EASEL_API_KEY"), "."),
+  );
 }

@@ -1,6 +1,7 @@
 /** One kept picture as an <img> that mends its link once, and says when it cannot be had. */
 
 import { h } from "./dom.js";
+import { icon } from "./icons.js";
 import { recall, withFreshLinks } from "./known.js";
 
 /** The words that stand for a picture: what was asked for, and which of several it is. */
@@ -14,15 +15,25 @@ export function altText(generation, number = 0) {
 export function picture(generation, number, { alt = altText(generation, number), lazy = false } = {}) {
   const { width, height } = generation.images[number];
   return h("img", {
-    class: "picture", alt, width, height, draggable: "false", crossorigin: "anonymous",
-    decoding: "async", loading: lazy ? "lazy" : "eager", "data-state": "waiting",
+    class: "picture",
+    alt,
+    width,
+    height,
+    draggable: "false",
+    crossorigin: "anonymous",
+    decoding: "async",
+    loading: lazy ? "lazy" : "eager",
+    "data-state": "waiting",
   });
 }
 
-/** Gives the image its link. Where the link is dead, the generation is read anew, once; `gone` is called where that does not help either. */
+/** Gives the image its link. Where the link is dead, the generation is read anew, once; `gone` is called where that
+ * does not help either. */
 export function show(element, generation, number, gone = () => {}) {
   let mended = false;
-  element.addEventListener("load", () => { element.dataset.state = "here"; });
+  element.addEventListener("load", () => {
+    element.dataset.state = "here";
+  });
   element.addEventListener("error", async () => {
     if (mended) return give(element, "gone", gone);
     mended = true;
@@ -39,6 +50,15 @@ export function show(element, generation, number, gone = () => {}) {
 export function linkOf(generation, number) {
   return (recall(generation.id) ?? generation).images[number].url;
 }
+
+/** What stands where a picture cannot be had. */
+export const absent = () =>
+  h(
+    "div",
+    { class: "absent", role: "alert" },
+    icon("image"),
+    h("p", null, "The picture cannot be loaded. It may have been removed from the bucket."),
+  );
 
 function give(element, state, called) {
   element.dataset.state = state;

@@ -2,7 +2,9 @@
 
 import { aborted } from "./api.js";
 
-const USUAL_SECONDS = 5, SECONDS_MAX = 60, SECONDS_MIN = 1;
+const USUAL_SECONDS = 5,
+  SECONDS_MAX = 60,
+  SECONDS_MIN = 1;
 const LASTING = 500; // what is wrong with a call (4xx) stays wrong; what is wrong with the server may pass
 
 /** Calls `ask(signal)`, which gives {headers, body}, and `told(body)` with each answer: false ends it, a number is
@@ -19,10 +21,14 @@ export function poll(ask, told, failed) {
     timer = null;
     if (over.signal.aborted || document.hidden || busy) return;
     busy = true;
-    const wait = await once();
-    busy = false;
-    if (wait === null) stop();
-    else if (!over.signal.aborted) timer = setTimeout(look, wait * 1000);
+    let wait = USUAL_SECONDS; // where one answer cannot be shown, the next may be
+    try {
+      wait = await once();
+    } finally {
+      busy = false;
+      if (wait === null) stop();
+      else if (!over.signal.aborted) timer = setTimeout(look, wait * 1000);
+    }
   }
 
   /** Seconds until the next look; null ends it. */
@@ -42,7 +48,9 @@ export function poll(ask, told, failed) {
     return wait;
   }
 
-  const seen = () => { if (!document.hidden && timer === null) look(); };
+  const seen = () => {
+    if (!document.hidden && timer === null) look();
+  };
   function stop() {
     over.abort();
     clearTimeout(timer);

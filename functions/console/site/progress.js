@@ -2,9 +2,9 @@
 
 import { api, Problem } from "./api.js";
 import { announce, h, replace, toast } from "./dom.js";
+import { billWords } from "./facts.js";
 import { seconds, statusWord } from "./format.js";
 import { icon } from "./icons.js";
-import { billWords } from "./outcome.js";
 
 const STATES = ["queued", "submitting", "processing", "persisting"];
 const SOON_SECONDS = 2; // while it passes through its first states quickly

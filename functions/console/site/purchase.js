@@ -1,33 +1,24 @@
-/** Asking for a generation: exactly once for each click, however often the answer is lost; and clear words when refused. */
+/** Asking for a generation: bought once, however often the answer is lost; and clear words when it is refused. */
 
 import { api, Problem } from "./api.js";
+import { asked, mayBeTaken } from "./asking.js";
 import { h } from "./dom.js";
 import { seconds } from "./format.js";
 import { icon } from "./icons.js";
 
 const TRIES = 4;
 
-/** Asks for it and gives the generation. Lost answers are asked for again, under the same key: that buys nothing twice. */
+/** Asks for it and gives the generation. Lost answers are asked for again under the same key: nothing is bought twice. */
 export async function buy(body, signal) {
-  const headers = { "Idempotency-Key": freshKey() };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await api.post("/v1/generations", body, { headers, signal });
+      return await asked(body, (headers) => api.post("/v1/generations", body, { headers, signal }));
     } catch (problem) {
-      if (attempt === TRIES || !mayPass(problem)) throw problem;
+      if (attempt === TRIES || !(problem instanceof Problem && mayBeTaken(problem))) throw problem;
       await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
       signal.throwIfAborted();
     }
   }
-}
-
-const mayPass = (problem) =>
-  problem instanceof Problem &&
-  (problem.status === 0 || problem.status >= 500 || (problem.status === 409 && problem.retryAfter !== null));
-
-/** 128 bits by chance. crypto.randomUUID is not there on plain http. */
-function freshKey() {
-  return `console-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 const TITLES = {
@@ -51,14 +42,14 @@ export function refusalNote(problem, elsewhere, again) {
   const more = [];
   if (problem.status === 402) more.push(h("a", { class: "button small", href: "#/usage" }, icon("usage"), "See usage"));
   if (problem.status === 429) more.push(countdown(problem.retryAfter ?? 5, again));
-  if (problem.status === 0 || problem.status >= 500)
+  if (mayBeTaken(problem))
     more.push(h("button", { class: "button small", type: "button", on: { click: again } }, icon("retry"), "Try again"));
-  return note(
-    problem.status === 429 ? "warn" : "bad",
-    title,
-    problem.detail === title ? "Nothing is lost; what you wrote stays here." : problem.detail,
-    more,
-  );
+  const words = [
+    problem.detail === title && !mayBeTaken(problem) ? "Nothing is lost; what you wrote stays here." : problem.detail,
+    mayBeTaken(problem) &&
+      "Your request may have been taken all the same; trying again with it unchanged buys nothing twice.",
+  ];
+  return note(problem.status === 429 ? "warn" : "bad", title, words.filter(Boolean).join(" "), more);
 }
 
 function note(kind, title, words, more = []) {

@@ -39,7 +39,17 @@ export function tray() {
   const thumbs = h("span", { class: "tray-thumbs" });
   const words = h("span", { class: "tray-words" });
   const go = h("a", { class: "button primary", href: "#/compare" }, icon("compare"), "Compare");
-  const empty = h("button", { class: "button quiet icon", type: "button", "aria-label": "Clear the selection", title: "Clear the selection (Escape)", on: { click: clear } }, icon("cancel"));
+  const empty = h(
+    "button",
+    {
+      class: "button quiet icon",
+      type: "button",
+      "aria-label": "Clear the selection",
+      title: "Clear the selection (Escape)",
+      on: { click: clear },
+    },
+    icon("cancel"),
+  );
   const element = h("section", { class: "tray", "aria-label": "Selected for comparing" }, thumbs, words, go, empty);
   const draw = () => {
     element.hidden = chosen.length === 0;

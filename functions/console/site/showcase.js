@@ -3,7 +3,7 @@
 import { h, replace } from "./dom.js";
 import { statusWord } from "./format.js";
 import { icon } from "./icons.js";
-import { picture, show } from "./picture.js";
+import { absent, picture, show } from "./picture.js";
 import { ENDED, progressView } from "./progress.js";
 import { View, Viewer } from "./viewer.js";
 import { zoomButtons } from "./zooming.js";
@@ -54,7 +54,10 @@ export class Showcase {
 
   #showNothing() {
     const { status } = this.#generation;
-    replace(this.element, h("div", { class: "absent" }, icon(status === "canceled" ? "cancel" : "alert"), h("p", null, statusWord(status))));
+    replace(
+      this.element,
+      h("div", { class: "absent" }, icon(status === "canceled" ? "cancel" : "alert"), h("p", null, statusWord(status))),
+    );
   }
 
   #showPictures() {
@@ -62,7 +65,9 @@ export class Showcase {
     const zoom = zoomButtons(() => this.#viewer);
     this.#viewer = new Viewer(new View(), { label: `Picture. ${KEYS}`, changed: () => zoom.draw() });
     this.#thumbs = images.length > 1 ? images.map((_, number) => this.#thumb(number)) : [];
-    const strip = this.#thumbs.length > 0 && h("div", { class: "showcase-strip", role: "group", "aria-label": "Pictures" }, this.#thumbs);
+    const strip =
+      this.#thumbs.length > 0 &&
+      h("div", { class: "showcase-strip", role: "group", "aria-label": "Pictures" }, this.#thumbs);
     replace(this.element, this.#viewer.element, h("div", { class: "showcase-under" }, strip, zoom.element));
     this.#turn(0);
   }
@@ -70,7 +75,16 @@ export class Showcase {
   #thumb(number) {
     const image = picture(this.#generation, number, { alt: "" });
     show(image, this.#generation, number);
-    return h("button", { class: "showcase-thumb", type: "button", "aria-label": `Picture ${number + 1}`, on: { click: () => this.#turn(number) } }, image);
+    return h(
+      "button",
+      {
+        class: "showcase-thumb",
+        type: "button",
+        "aria-label": `Picture ${number + 1}`,
+        on: { click: () => this.#turn(number) },
+      },
+      image,
+    );
   }
 
   #turn(number) {
@@ -81,12 +95,7 @@ export class Showcase {
     this.element.style.setProperty("--shape", width / height);
     this.#viewer.put(image, this.#generation.images[number]);
     this.#viewer.fit();
-    show(image, this.#generation, number, () => gone(image));
+    show(image, this.#generation, number, () => image.isConnected && image.after(absent()));
     this.turned();
   }
-}
-
-function gone(image) {
-  if (!image.isConnected) return;
-  image.after(h("div", { class: "absent", role: "alert" }, icon("image"), h("p", null, "The picture cannot be loaded. It may have been removed from the bucket.")));
 }

@@ -1,5 +1,7 @@
 /** A request as a program: cURL, Python and the command, each to be pasted and run. The key is $EASEL_API_KEY. */
 
+import { nameAgain } from "./naming.js";
+
 const FIRST = ["model", "prompt", "size"]; // for those who read it
 
 /** The body that asks for the same again. A webhook's own secret is never told, so it is not here. */
@@ -34,7 +36,7 @@ export function python(generation, base) {
     ...(images.length ? [`    ${literal(images)},`] : []),
     ...named,
     ")",
-    `picture.save(${literal(fileName(generation))})`,
+    `picture.save(${literal(nameAgain(generation))})`,
     "",
   ].join("\n");
 }
@@ -45,10 +47,12 @@ export function command(generation, base) {
   const options = [
     ...images.map((image) => `--image ${shell(image)}`),
     ...Object.entries(others).flatMap(([name, value]) => option(name, value)),
-    `--output ${shell(fileName(generation))}`,
+    `--output ${shell(nameAgain(generation))}`,
   ];
   const verb = `EASEL_URL=${shell(base)} easel ${images.length ? "edit" : "generate"}`;
-  const words = prompt.startsWith("-") ? [verb, ...options, `-- ${shell(prompt)}`] : [`${verb} ${shell(prompt)}`, ...options];
+  const words = prompt.startsWith("-")
+    ? [verb, ...options, `-- ${shell(prompt)}`]
+    : [`${verb} ${shell(prompt)}`, ...options];
   return words.join(" \\\n  ");
 }
 
@@ -71,34 +75,13 @@ export function shell(text) {
 }
 
 /** A value as Python writes it: of strings, JSON's form is Python's too. */
-export function literal(value) {
+function literal(value) {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-  if (typeof value === "object") return `{${Object.entries(value).map(([name, one]) => `${literal(name)}: ${literal(one)}`).join(", ")}}`;
+  if (typeof value === "object")
+    return `{${Object.entries(value)
+      .map(([name, one]) => `${literal(name)}: ${literal(one)}`)
+      .join(", ")}}`;
   return JSON.stringify(value);
-}
-
-const NAME_MAX = 48; // characters of the prompt in a file's name
-const ENDINGS = { "image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "image/bmp": "bmp", "image/tiff": "tiff" };
-
-/** A name that tells what is in a file: the prompt's first words, the id's last signs, the number where there are several. */
-export function nameFor(generation, number) {
-  const several = generation.images.length > 1 ? `-${number + 1}` : "";
-  return `${slug(generation.request.prompt)}-${generation.id.slice(-6).toLowerCase()}${several}`;
-}
-
-/** The file that a program saves a new picture to. */
-function fileName({ request, images }) {
-  return `${slug(request.prompt)}.${ENDINGS[images[0]?.content_type] ?? "png"}`;
-}
-
-function slug(prompt) {
-  const words = prompt.normalize("NFKD").replace(/[\p{M}'’]/gu, "").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  let name = "";
-  for (const word of words) {
-    if (name.length + word.length + 1 > NAME_MAX) break;
-    name += name ? `-${word}` : word;
-  }
-  return name || "picture";
 }

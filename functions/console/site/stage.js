@@ -4,6 +4,7 @@ import { aborted, Problem } from "./api.js";
 import { announce, h, replace } from "./dom.js";
 import { forecastCard, forecastProblem } from "./forecast.js";
 import { icon } from "./icons.js";
+import { remember } from "./known.js";
 import { failure, pictures } from "./outcome.js";
 import { ENDED, follow, progressView } from "./progress.js";
 
@@ -89,7 +90,7 @@ export function stage({ again, signal }) {
     const good = generation.status === "succeeded";
     enter(good ? "done" : "failed");
     if (good) {
-      const shown = pictures(generation);
+      const shown = pictures(remember(generation));
       replace(frame, shown.large);
       replace(under, shown.below);
       proportioned(generation.images[0].width / generation.images[0].height);

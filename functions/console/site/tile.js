@@ -17,10 +17,19 @@ export class Tile {
   constructor(generation, choose) {
     this.generation = generation;
     this.link = h("a", { class: "tile-open", href: `#/gallery/${generation.id}`, tabindex: "-1" });
-    this.mark = h("button", {
-      class: "tile-mark", type: "button", tabindex: "-1", "aria-label": "Select for comparing", "aria-pressed": "false",
-      title: "Select for comparing (Space)", on: { click: () => choose(this.generation) },
-    }, icon("check"));
+    this.mark = h(
+      "button",
+      {
+        class: "tile-mark",
+        type: "button",
+        tabindex: "-1",
+        "aria-label": "Select for comparing",
+        "aria-pressed": "false",
+        title: "Select for comparing (Space)",
+        on: { click: () => choose(this.generation) },
+      },
+      icon("check"),
+    );
     this.element = h("div", { class: "tile", role: "gridcell", "data-id": generation.id }, this.link, this.mark);
     this.update(generation);
   }
@@ -52,7 +61,10 @@ export class Tile {
     const image = this.#image;
     if (!image || image.hasAttribute("src")) return;
     show(image, this.generation, 0, () => {
-      if (this.#image === image) this.link.append(h("span", { class: "tile-gone", "aria-hidden": "true" }, icon("image"), "The picture cannot be loaded"));
+      if (this.#image === image)
+        this.link.append(
+          h("span", { class: "tile-gone", "aria-hidden": "true" }, icon("image"), "The picture cannot be loaded"),
+        );
     });
   }
 
@@ -72,8 +84,15 @@ export class Tile {
   #drawPicture() {
     const { generation } = this;
     this.#image = picture(generation, 0, { alt: "", lazy: true });
-    const many = generation.images.length > 1 && h("span", { class: "tile-count", "aria-hidden": "true" }, icon("copy"), generation.images.length);
-    const words = h("span", { class: "tile-words", "aria-hidden": "true" }, h("span", { class: "tile-prompt" }, generation.request.prompt), h("span", { class: "tile-about" }, generation.model));
+    const many =
+      generation.images.length > 1 &&
+      h("span", { class: "tile-count", "aria-hidden": "true" }, icon("copy"), generation.images.length);
+    const words = h(
+      "span",
+      { class: "tile-words", "aria-hidden": "true" },
+      h("span", { class: "tile-prompt" }, generation.request.prompt),
+      h("span", { class: "tile-about" }, generation.model),
+    );
     replace(this.link, this.#image, many, words);
   }
 
@@ -83,11 +102,14 @@ export class Tile {
     this.#bar = over ? null : h("progress", { class: "progress", max: "1", "aria-hidden": "true" });
     replace(
       this.link,
-      h("span", { class: "tile-state", "aria-hidden": "true" },
+      h(
+        "span",
+        { class: "tile-state", "aria-hidden": "true" },
         h("span", { class: "badge", "data-status": generation.status }, statusWord(generation.status)),
         h("span", { class: "tile-prompt" }, generation.request.prompt),
         over && generation.error && h("span", { class: "tile-why" }, generation.error.message),
-        this.#bar),
+        this.#bar,
+      ),
     );
     this.tick();
   }
@@ -96,8 +118,15 @@ export class Tile {
 /** What a screen reader says of a tile. */
 function label(generation) {
   const { status, model, images, error, receipt } = generation;
-  const state = status === "succeeded" ? (images.length > 1 ? `${images.length} pictures` : "Picture") : statusWord(status);
+  const state =
+    status === "succeeded" ? (images.length > 1 ? `${images.length} pictures` : "Picture") : statusWord(status);
   const cost = receipt.billed ? money(receipt.billed) : "";
-  const words = [`${state}: ${altText({ ...generation, images: [] })}`, model, ago(generation.created_at), cost, error?.message];
+  const words = [
+    `${state}: ${altText({ ...generation, images: [] })}`,
+    model,
+    ago(generation.created_at),
+    cost,
+    error?.message,
+  ];
   return words.filter(Boolean).join(", ");
 }

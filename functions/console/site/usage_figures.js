@@ -16,7 +16,14 @@ export function together(rows, nameOf) {
   const found = new Map();
   for (const row of rows) {
     const name = nameOf(row);
-    const one = found.get(name) ?? { name, spent: 0, generations: 0, images: 0, asks: 0, ...Object.fromEntries(ENDS.map((end) => [end, 0])) };
+    const one = found.get(name) ?? {
+      name,
+      spent: 0,
+      generations: 0,
+      images: 0,
+      asks: 0,
+      ...Object.fromEntries(ENDS.map((end) => [end, 0])),
+    };
     one.spent += spent(row);
     for (const count of ["generations", "images", "asks", ...ENDS]) one[count] += row[count];
     found.set(name, one);
@@ -24,7 +31,8 @@ export function together(rows, nameOf) {
   return [...found.values()].sort((one, other) => other.spent - one.spent || other.generations - one.generations);
 }
 
-/** Of those that ended by themselves, the share with a picture; null where there were none. What callers cancel says nothing of a route. */
+/** Of those that ended by themselves, the share with a picture; null where there were none. What callers cancel says
+ * nothing of a route. */
 export function success({ succeeded, failed, expired }) {
   const ended = succeeded + failed + expired;
   return ended ? { share: succeeded / ended, ended } : null;
@@ -33,7 +41,9 @@ export function success({ succeeded, failed, expired }) {
 /** The series of a chart, the dearest route first: each in a colour that it keeps while the period changes, where
     it can, since `order`, the catalogue's routes, decides it. */
 export function seriesOf(rows, order) {
-  const byCost = together(rows, ({ route }) => route).filter((one) => one.spent > 0).map(({ name }) => name);
+  const byCost = together(rows, ({ route }) => route)
+    .filter((one) => one.spent > 0)
+    .map(({ name }) => name);
   const shown = byCost.length > COLOURS ? byCost.slice(0, COLOURS - 1) : byCost;
   const place = (route) => (order.includes(route) ? order.indexOf(route) : order.length);
   const free = new Set(Array.from({ length: COLOURS }, (_, index) => index + 1));
@@ -44,7 +54,8 @@ export function seriesOf(rows, order) {
     free.delete(slots.get(route));
   }
   const series = shown.map((route) => ({ key: route, name: route, slot: slots.get(route) }));
-  if (byCost.length > shown.length) series.push({ key: REST, name: `${byCost.length - shown.length} ${REST}`, slot: "rest" });
+  if (byCost.length > shown.length)
+    series.push({ key: REST, name: `${byCost.length - shown.length} ${REST}`, slot: "rest" });
   if (rows.some((row) => maybe(row) > 0)) series.push({ key: "maybe", name: "possibly billed", slot: "maybe" });
   return series;
 }
@@ -72,7 +83,8 @@ function weeks(bins, days) {
   for (let end = bins.length; end > 0; end -= days) {
     const part = bins.slice(Math.max(0, end - days), end);
     const values = {};
-    for (const bin of part) for (const [key, value] of Object.entries(bin.values)) values[key] = (values[key] ?? 0) + value;
+    for (const bin of part)
+      for (const [key, value] of Object.entries(bin.values)) values[key] = (values[key] ?? 0) + value;
     made.unshift({ tick: short(part[0].day), title: `${short(part[0].day)} to ${short(part.at(-1).day)}`, values });
   }
   return made;
@@ -80,7 +92,8 @@ function weeks(bins, days) {
 
 function daysOf(from, to) {
   const days = [];
-  for (let at = Date.parse(from); at <= Date.parse(to); at += 24 * 3600 * 1000) days.push(new Date(at).toISOString().slice(0, 10));
+  for (let at = Date.parse(from); at <= Date.parse(to); at += 24 * 3600 * 1000)
+    days.push(new Date(at).toISOString().slice(0, 10));
   return days;
 }
 
@@ -98,5 +111,7 @@ export const firstDay = (days) => new Date(Date.now() - (days - 1) * 24 * 3600 *
 export function about(number) {
   if (number === 0) return "$0";
   const digits = Math.abs(number) >= 0.995 ? 2 : Math.abs(number) >= 0.0995 ? 3 : 4;
-  return number < 0.00005 ? "under $0.0001" : `$${number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+  return number < 0.00005
+    ? "under $0.0001"
+    : `$${number.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
 }

@@ -40,11 +40,18 @@ export class Viewer {
     this.wheel = wheel;
     this.changed = changed;
     this.element = h("div", {
-      class: "viewer", tabindex: "0", role: "group", "aria-roledescription": "picture viewer", "aria-label": label,
+      class: "viewer",
+      tabindex: "0",
+      role: "group",
+      "aria-roledescription": "picture viewer",
+      "aria-label": label,
       on: {
-        pointerdown: (event) => this.#down(event), pointermove: (event) => this.#move(event),
-        pointerup: (event) => this.#up(event), pointercancel: (event) => this.#up(event),
-        dblclick: (event) => this.#toggle(event), keydown: (event) => this.#key(event),
+        pointerdown: (event) => this.#down(event),
+        pointermove: (event) => this.#move(event),
+        pointerup: (event) => this.#up(event),
+        pointercancel: (event) => this.#up(event),
+        dblclick: (event) => this.#toggle(event),
+        keydown: (event) => this.#key(event),
       },
     });
     this.element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -91,8 +98,15 @@ export class Viewer {
     const scale = this.#fit * zoom;
     const { width, height } = this.#size;
     const { clientWidth, clientHeight } = this.element;
-    const [left, top] = [offset(this.view.x, width * scale, clientWidth), offset(this.view.y, height * scale, clientHeight)];
-    Object.assign(this.#image.style, { width: `${width}px`, height: `${height}px`, transform: `translate(${left}px, ${top}px) scale(${scale})` });
+    const [left, top] = [
+      offset(this.view.x, width * scale, clientWidth),
+      offset(this.view.y, height * scale, clientHeight),
+    ];
+    Object.assign(this.#image.style, {
+      width: `${width}px`,
+      height: `${height}px`,
+      transform: `translate(${left}px, ${top}px) scale(${scale})`,
+    });
     this.element.classList.toggle("zoomed", zoom > 1);
     this.element.classList.toggle("sharp", scale > 2 * this.#own);
     this.changed();
@@ -140,7 +154,13 @@ export class Viewer {
 
   #pan(dx, dy) {
     const scale = this.#fit * this.view.zoom;
-    this.view.set(this.#within(this.view.x - dx / (this.#size.width * scale), this.view.y - dy / (this.#size.height * scale), this.view.zoom));
+    this.view.set(
+      this.#within(
+        this.view.x - dx / (this.#size.width * scale),
+        this.view.y - dy / (this.#size.height * scale),
+        this.view.zoom,
+      ),
+    );
   }
 
   #at(event) {
@@ -167,7 +187,11 @@ export class Viewer {
     const now = this.#at(event);
     const other = [...this.#pointers].find(([id]) => id !== event.pointerId)?.[1];
     this.#pointers.set(event.pointerId, now);
-    if (other) this.zoomBy(far(now, other) / Math.max(1, far(before, other)), { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+    if (other)
+      this.zoomBy(far(now, other) / Math.max(1, far(before, other)), {
+        x: (now.x + other.x) / 2,
+        y: (now.y + other.y) / 2,
+      });
     else if (this.view.zoom > 1) this.#pan(now.x - before.x, now.y - before.y);
   }
 
@@ -183,7 +207,12 @@ export class Viewer {
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const frame = { x: this.element.clientWidth * PAN_STEP, y: this.element.clientHeight * PAN_STEP };
-    const ways = { ArrowLeft: [frame.x, 0], ArrowRight: [-frame.x, 0], ArrowUp: [0, frame.y], ArrowDown: [0, -frame.y] };
+    const ways = {
+      ArrowLeft: [frame.x, 0],
+      ArrowRight: [-frame.x, 0],
+      ArrowUp: [0, frame.y],
+      ArrowDown: [0, -frame.y],
+    };
     if (event.key === "+" || event.key === "=") this.step(1);
     else if (event.key === "-") this.step(-1);
     else if (event.key === "0") this.fit();

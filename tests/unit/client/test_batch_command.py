@@ -1,5 +1,6 @@
 """`easel batch`: what it would come to, the question, progress, results."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def test_wrong_rows_are_told_by_number_field_and_words(deployment: Deployment) -
     done = easel("batch", "rows.csv", "--dry-run")
     assert done.exit_code == 3
     lines = done.stderr.splitlines()
-    assert lines[0] == "26 rows: 1 can be started, for $0.14 at most; 25 would be refused:"
+    assert lines[0] == "The first 26 rows: 1 can be started, for $0.14 at least; 25 would be refused:"
     assert lines[1] == "  row 2 (b0)  n: too many"
     assert lines[21] == "  and 5 more; --dry-run --json has them all."
     assert "its first rows" in lines[22]
@@ -100,6 +101,44 @@ def test_nothing_is_started_where_no_row_is_right(deployment: Deployment) -> Non
     deployment.answers(BATCHES, plan(0, 2))
     assert easel("batch", "rows.csv", "--yes").exit_code == 3
     assert len(deployment.asked) == 1
+
+
+def test_a_file_of_which_only_the_first_rows_are_known_needs_a_bound(deployment: Deployment) -> None:
+    deployment.answers(BATCHES, plan(2, 0, complete=False))
+    for words in ((), ("--yes",)):
+        done = easel("batch", "rows.csv", *words)
+        assert (done.exit_code, "--max-cost" in done.stderr) == (2, True)
+    assert done.stderr.startswith("The first 2 rows: 2 can be started, for $0.14 at least.\n")
+    assert all("dry_run" in one.path for one in deployment.asked)
+
+
+def test_consent_to_a_file_that_is_partly_known_is_to_its_bound(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("easel_client.command.context.somebody_types", lambda: True)
+    deployment.answers(BATCHES, plan(0, 2, complete=False), (202, batch("preparing")))
+    done = easel("batch", "rows.csv", "--max-cost", "5", "--no-wait", typed="y\n")
+    assert (done.exit_code, done.stdout.endswith(f"{BATCH}\n")) == (0, True)
+    assert "Start the whole file for $5 at most?" in done.stderr
+    assert "No row can be started" not in done.stderr
+    assert deployment.asked[-1].path == "/v1/batches?max_cost_usd=5"
+
+
+@pytest.mark.parametrize("output", ["afile/sub", "afile", "full"])
+def test_a_folder_that_cannot_be_is_said_before_the_start(
+    deployment: Deployment, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _: bytes) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    deployment.answers(BATCHES, plan(2, 0))
+    Path("afile").write_text("mine")
+    if output == "full":
+        monkeypatch.setattr("easel_client.command.batch.write_whole", full)
+    done = easel("batch", "rows.csv", "--yes", "--output", output)
+    assert done.exit_code == 2
+    assert f"easel: Nothing can be written to {output}: " in done.stderr
+    assert all("dry_run" in one.path for one in deployment.asked)
 
 
 def ended(deployment: Deployment) -> dict[str, Any]:
@@ -131,6 +170,31 @@ def test_results_and_pictures_are_fetched_as_the_gallery_expects_them(deployment
     ]  # fmt: skip
     assert easel("status", BATCH, "--output", "out").exit_code == 1
     assert len(deployment.calls(IMAGE)) == 1  # what is there is not loaded again
+
+
+def test_a_disk_that_is_full_by_then_is_said_with_how_to_fetch_the_rest(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes, **_: Any) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    deployment.answers(BATCH_LOOK, ended(deployment))
+    monkeypatch.setattr("easel_client.answers.write_whole", full)
+    done = easel("status", BATCH, "--output", "out", "--json")
+    assert done.exit_code == 2
+    assert f"out/images/{ID}/0.png cannot be written: No space left on device." in done.stderr
+    assert f"easel status {BATCH} --output FOLDER" in data(done)["error"]["advice"]
+
+
+def test_a_place_in_the_bucket_never_leads_out_of_the_folder(deployment: Deployment) -> None:
+    evil = image(f"{deployment.url}/kept/fox.png")
+    evil |= {"s3_uri": f"s3://images/batches/{BATCH}/images/../../../evil.png"}
+    deployment.answers(BATCH_LOOK, ended(deployment))
+    deployment.laid[LOOK].clear()
+    deployment.answers(LOOK, generation("succeeded", images=[evil]))
+    assert easel("status", BATCH, "--output", "a/b/out").exit_code == 1
+    (written,) = Path().resolve().parent.rglob("*.png")
+    assert written.parent == Path("a/b/out/images").resolve()
 
 
 def test_a_folder_of_something_else_is_left_alone(deployment: Deployment) -> None:

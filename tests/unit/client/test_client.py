@@ -1,12 +1,14 @@
 """The Python client against a deployment that answers over real HTTP."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from easel_client import (
+    Batch,
     Easel,
     GenerationFailedError,
     ImageError,
@@ -73,6 +75,19 @@ def test_wait_ends_when_its_time_is_over_and_says_what_goes_on(deployment: Deplo
     assert caught.value.generation_id == ID
     with pytest.raises(StillWorkingError):
         Easel().get(ID).save("never.png")
+
+
+@pytest.mark.parametrize("trouble", [Exchange.reset, lambda _: None], ids=["resets", "silence"])
+def test_the_time_of_a_wait_is_kept_in_an_outage(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, trouble: Any
+) -> None:
+    monkeypatch.setattr("easel_client.waiting.LAST_ANSWER_SECONDS", 0.1)
+    deployment.answers(LOOK, trouble)
+    began = time.monotonic()
+    with pytest.raises(StillWorkingError, match="cannot be looked at") as caught:
+        Easel().wait(ID, timeout_seconds=0.3)
+    assert time.monotonic() - began < 2
+    assert caught.value.generation_id == ID
 
 
 def test_an_outage_while_it_waits_is_waited_out_for_a_while(
@@ -231,3 +246,28 @@ def test_what_easel_says_of_the_pace_is_obeyed_where_it_does_not_hold_its_answer
     deployment.answers(LOOK, generation("processing"), deployment.succeeded())
     assert Easel().wait(ID).succeeded
     assert [round(seconds) for seconds in slept] == [4, 10, 1]
+
+
+def test_a_file_that_is_too_large_is_an_error_and_never_cut(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.answers("GET /files/results.jsonl", b"12345")
+    made = Batch.of(batch("completed", 2, files={"results.jsonl": f"{deployment.url}/files/results.jsonl"}))
+    monkeypatch.setattr("easel_client.downloads.FILE_BYTES_MAX", 5)
+    assert Easel().batch_file(made, "results.jsonl") == b"12345"
+    monkeypatch.setattr("easel_client.downloads.FILE_BYTES_MAX", 4)
+    with pytest.raises(ImageError, match=r"results\.jsonl is larger than 4 bytes"):
+        Easel().batch_file(made, "results.jsonl")
+
+
+def test_one_picture_needs_no_list_and_what_is_none_is_said(deployment: Deployment) -> None:
+    deployment.draws()
+    made = Easel().edit("night", PNG)
+    assert len(deployment.calls(CREATE)[-1].json()["images"]) == 1
+    Easel().edit("night", made.images[0], wait=False)
+    assert deployment.calls(CREATE)[-1].json()["images"] == [made.images[0].s3_uri]
+    with pytest.raises(InputError, match="Image 2 is neither"):
+        Easel().edit("night", [PNG, 7])  # type: ignore[list-item]
+    Path("large.png").write_bytes(PNG + bytes(10 * 2**20))
+    with pytest.raises(InputError, match=r"large\.png has 10\.0 MB"):
+        Easel().edit("night", "large.png")

@@ -79,6 +79,7 @@ def test_edit_takes_pictures_in_their_order(deployment: Deployment) -> None:
         ("fox", ["fox.png", "fox-2.png"]),
         ("deep/fox.png", ["deep/fox.png", "deep/fox-2.png"]),
         ("{model}/{seed}-{n}.{ext}", ["qwen-image-max/7-1.png", "qwen-image-max/7-2.png"]),
+        ("{id}-{seed}/{n}", [f"{ID}-7/1.png", f"{ID}-7/2.png"]),
         ("{slug}", ["a-red-fox-in-snow.png", "a-red-fox-in-snow-2.png"]),
     ],
 )
@@ -104,6 +105,23 @@ def test_an_output_that_cannot_be_is_said_before_anything_is_bought(
     assert done.stderr.startswith("easel: ")
     assert deployment.asked == []
     assert Path("fox.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("output", ["out/", "out/{id}.png", "out/{model}/{id}-{seed}", "out/{id}/{n}.{ext}"])
+@pytest.mark.parametrize("evil", ["x/../../../evil", "..", "../evil", "/evil", "a\0b\\c\n", ".hidden", ""])
+def test_no_name_of_the_answer_leads_out_of_the_folder(
+    deployment: Deployment, output: str, evil: str
+) -> None:
+    ended = deployment.succeeded(id=evil, model=evil, seed=evil)
+    ended["images"][0]["content_type"] = f"image/{evil}"
+    deployment.answers(CREATE, ended)
+    deployment.answers(IMAGE, PNG)
+    done = easel("generate", "x", "--quiet", "--output", output)
+    assert done.exit_code == 0, done.stderr
+    (written,) = [file for file in Path().resolve().parent.rglob("*") if file.is_file()]
+    inside = written.relative_to(Path("out").resolve())
+    assert not any(part.startswith(".") for part in inside.parts)
+    assert str(inside).replace("/", "").translate(str.maketrans("._-", "aaa")).isalnum()
 
 
 def test_no_file_is_replaced_silently(deployment: Deployment) -> None:
@@ -216,7 +234,9 @@ def test_ctrl_c_before_easel_has_answered_says_that_it_may_go_on(
     monkeypatch.setattr("easel_client.transport.time.sleep", interrupt)
     done = easel("generate", "x", "--output", "fox.png")
     assert done.exit_code == 130
-    assert "easel list shows whether it goes on" in done.stderr
+    assert "`easel list` shows whether it goes on" in done.stderr
+    key = deployment.calls(CREATE)[0].headers["idempotency-key"].strip('"')
+    assert f"--idempotency-key {key} does not buy it twice" in done.stderr
 
 
 def test_what_was_sent_otherwise_than_asked_for_is_told(deployment: Deployment) -> None:

@@ -114,6 +114,10 @@ def test_the_file_is_its_owners_alone_and_reads_as_it_was_written(two: Profiles)
         ("[profiles.a]\nurl = 'https://a.example'", "is not a profile file"),
         ("[profiles.a]\nurl = 'ftp://a.example'\nkey = 'k'", "is no address"),
         ("[profiles.a]\nurl = 'https://user@a.example'\nkey = 'k'", "is no address"),
+        ("[profiles.a]\nurl = 'https://:pw@a.example'\nkey = 'k'", "is no address"),
+        ("[profiles.a]\nurl = 'https://a b.example'\nkey = 'k'", "is no address"),
+        ("[profiles.a]\nurl = \"https://a\\nb.example\"\nkey = 'k'", "is no address"),
+        ("[profiles.a]\nurl = 'https://a.example?'\nkey = 'k'", "is no address"),
         ("[profiles.a]\nurl = 'https://a.example'\nkey = 'two words'", "The key has characters"),
         ("[[[", "is not a profile file"),
     ],
@@ -135,3 +139,35 @@ def test_names_that_are_not_there_are_said_with_those_that_are(two: Profiles) ->
         connection()
     with pytest.raises(SettingsError, match="no name for a profile"):
         two.having("a b", Profile(HOME, "k"))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.7:3000"]
+)
+def test_a_folders_stack_gets_no_key_unless_it_is_on_this_machine(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack(Path(), url)
+    for key in (None, "ezl_mine"):
+        if key:
+            monkeypatch.setenv("EASEL_API_KEY", key)
+        with pytest.raises(SettingsError, match="not on this machine"):
+            connection()
+    monkeypatch.setenv("EASEL_URL", "https://mine.example")
+    assert found() == ("https://mine.example", "ezl_mine")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:3104", "http://localhost:3104", "http://[::1]:3104"])
+def test_a_folders_stack_on_this_machine_is_spoken_to(url: str) -> None:
+    stack(Path(), url)
+    assert found() == (url, "ezl_local")
+
+
+@pytest.mark.parametrize("name", ["my.prod", "two words", 'quo"te\\', "sch\u00f6n", "\U0001f98a", "\x7f"])
+def test_a_name_that_was_written_by_hand_stays_as_it_is(name: str) -> None:
+    by_hand = Profiles({name: Profile(HOME, "ezl_home")}, name)
+    by_hand.write()
+    assert Profiles.read() == by_hand
+    Profiles.read().having("work", Profile(WORK, "ezl_work")).write()
+    assert Profiles.read().named(name) == Profile(HOME, "ezl_home")
+    assert found() == (HOME, "ezl_home")

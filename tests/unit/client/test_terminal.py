@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import time
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from easel_client.command.words import bytes_words
 from tests.fakes.http_server import Exchange
 from tests.fakes.pictures import picture
 from tests.fakes.terminal import COLUMNS, CTRL_C, on_a_terminal
-from tests.unit.client.deployment import ID, LOOK, PNG, Deployment, batch, generation
+from tests.unit.client.command import easel
+from tests.unit.client.deployment import ID, LOOK, PNG, Deployment, batch, failure, generation, problem
 from tests.unit.client.test_batch_command import plan
 
 COST = f"$0.075 billed · mulerouter/qwen-image-max · 4.2 s · {ID}"
+
+CONTROLS = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))} - {"\n", "\t"}
 
 
 def held(exchange: Exchange) -> None:
@@ -112,3 +116,39 @@ def test_a_table_keeps_ids_whole_and_cuts_the_last_column(deployment: Deployment
     head, line = on_a_terminal("list").left
     assert head.split() == ["id", "status", "cost", "ago", "prompt"]
     assert (line[:30], line[-1], len(line)) == (ID, "…", COLUMNS)
+
+
+ORDERS = "\x1b]0;owned\x07\x1b[2J\x9b31mred\x7f\rfox"
+
+
+def test_nothing_from_elsewhere_gives_the_terminal_orders(deployment: Deployment) -> None:
+    drawn = generation("queued", request={"prompt": ORDERS}, route=ORDERS, model=ORDERS)
+    failed = generation("failed", error=failure(vendor_message=ORDERS), request={"prompt": ORDERS})
+    deployment.answers("GET /v1/generations", {"data": [drawn], "next_cursor": None})
+    deployment.answers("GET /v1/key", {"id": ORDERS, "name": ORDERS, "tenant": ORDERS, "prefix": ORDERS})
+    deployment.answers("POST /v1/generations", (422, problem(422, "invalid_request", ORDERS)))
+    deployment.answers(LOOK, failed)
+    deployment.answers(f"POST /v1/generations/{ID}/cancel", generation(ORDERS))
+    seen = [
+        easel("list"), easel("status", ID), easel("keys", "whoami"), easel("generate", "x"),
+        easel("status", "x" + ORDERS), easel("cancel", ID),
+    ]  # fmt: skip
+    for done in seen:
+        assert "fox" in done.stdout + done.stderr
+        assert not set(done.stdout + done.stderr) & CONTROLS
+    for done in (easel("list", "--json"), easel("status", ID, "--json")):
+        assert not set(done.stdout) & CONTROLS
+    assert json.loads(easel("list", "--json").stdout)["data"][0]["route"] == ORDERS
+
+
+def test_a_live_line_gives_the_terminal_no_orders(deployment: Deployment) -> None:
+    def evil(exchange: Exchange) -> None:
+        time.sleep(0.4)
+        exchange.reply(200, generation("processing", route=ORDERS), {"Retry-After": "0"})
+
+    deployment.draws()
+    deployment.laid[LOOK].insert(0, evil)
+    seen = on_a_terminal("generate", "a red fox", "--output", "fox.png")
+    assert seen.status == 0
+    assert "]0;owned[2J31mred fox" in seen.screen
+    assert not any(order in seen.screen for order in ("\x1b]0;", "\x1b[2J", "\x07", "\x9b"))

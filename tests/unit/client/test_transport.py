@@ -137,7 +137,7 @@ def test_a_key_that_is_refused_is_named_by_where_it_comes_from(deployment: Deplo
     [
         (404, {"message": "Not Found"}, ServerError, "not as Easel does"),
         (301, b"", ServerError, "address right"),
-        (413, {"message": "Request Too Long"}, InvalidRequestError, "inbox bucket"),
+        (413, {"message": "Request Too Long"}, InvalidRequestError, r"of \.jsonl 4\.4 MB.*inbox bucket"),
         (502, b"<html>", ServerError, "little later"),
     ],
 )

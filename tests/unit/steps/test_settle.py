@@ -7,7 +7,7 @@ import pytest
 
 from easel.domain.generation import Generation, Status
 from easel.domain.request import GenerationRequest
-from easel.errors import AnswerLostError, VendorRateLimitedError
+from easel.errors import AnswerLostError, VendorRateLimitedError, VendorTransientError
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene, said
@@ -84,6 +84,30 @@ def test_vendors_refusal_is_the_generations_error(
     assert error is not None
     assert (error.code, error.retryable) == (code, retryable)
     assert error.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(mule_error(451), "refuses this prompt"), (mule_error(402), "account"), (mule_error(400), "parameters")],
+)
+def test_error_says_what_the_vendors_refusal_means(answer: HttpResponse, words: str) -> None:
+    scene, made = submitted(answer)
+    scene.settler.settle(made.id)
+    error = scene.now(made).error
+    assert error is not None
+    assert words in error.message
+
+
+def test_vendor_that_was_down_until_the_deadline_is_told_as_that() -> None:
+    scene = Scene(mule_error(503))
+    made = scene.create()
+    with pytest.raises(VendorTransientError):
+        scene.submitter.submit(made.id)
+    scene.clock.sleep(10_000)
+    scene.settler.settle(made.id, "VendorTransientError")
+    error = scene.now(made).error
+    assert error is not None
+    assert (error.code, error.message.endswith("The vendor is out of order.")) == ("deadline_exceeded", True)
 
 
 def test_vendors_own_words_are_handed_on() -> None:

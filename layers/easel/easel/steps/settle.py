@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from easel.domain.facts import Tell, ended
-from easel.domain.generation import AttemptState, Generation, GenerationError, Status
+from easel.domain.failure import Failure, FailureClass
+from easel.domain.generation import Attempt, AttemptState, Generation, GenerationError, Status
 from easel.errors import BudgetReachedError, RequestError
 from easel.ports import Clock, GenerationStore, ImageStore
 from easel.steps.announce import Announcer, as_json, shortened
@@ -34,6 +35,14 @@ CODE_MESSAGES = {
     AttemptState.REJECTED: "The vendor refused the job.",
     AttemptState.FAILED: "The vendor took the job and did not deliver.",
 }
+CLASS_MESSAGES = {
+    FailureClass.MODERATION: "The vendor refuses this prompt or image.",
+    FailureClass.VALIDATION: "The vendor does not take the request's parameters.",
+    FailureClass.RATE_LIMIT: "The vendor takes no more requests for now.",
+    FailureClass.AUTH: "The vendor refuses the deployment's key.",
+    FailureClass.BILLING: "The vendor refuses the deployment's account: its credit or billing.",
+}
+OUT_OF_ORDER = "The vendor is out of order."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,9 @@ class Settler:
         if generation.images:
             return generation.settled(now, Status.SUCCEEDED, None)
         if generation.seconds_left(now) <= 0:
-            message = f"It did not end within its {generation.request.deadline_seconds} s."
+            attempt = generation.attempt
+            last = f" {_words(attempt, attempt.failure)}" if attempt and attempt.failure else ""
+            message = f"It did not end within its {generation.request.deadline_seconds} s.{last}"
             error = GenerationError(code="deadline_exceeded", message=message, retryable=True)
             return generation.settled(now, Status.EXPIRED, error)
         return generation.settled(now, Status.FAILED, error_of(generation, fault))
@@ -95,8 +106,16 @@ def error_of(generation: Generation, fault: str | None) -> GenerationError:
     unknown = attempt.state is AttemptState.UNKNOWN
     return GenerationError(
         code="submission_unknown" if unknown else failure.failure_class.value,
-        message=CODE_MESSAGES[attempt.state],
+        message=_words(attempt, failure),
         vendor_code=failure.code,
         vendor_message=failure.message,
         retryable=failure.retryable and not unknown,
     )
+
+
+def _words(attempt: Attempt, failure: Failure) -> str:
+    """What a vendor's failure means to the caller; the vendor's own words stand beside it."""
+    if attempt.state is AttemptState.REJECTED and failure.failure_class is FailureClass.TRANSIENT:
+        return OUT_OF_ORDER
+    known = None if attempt.state is AttemptState.UNKNOWN else CLASS_MESSAGES.get(failure.failure_class)
+    return known or CODE_MESSAGES[attempt.state]
