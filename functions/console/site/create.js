@@ -33,7 +33,8 @@ class Creating {
   #leaving = new AbortController();
   #sent = new Map(); // the bodies of what was asked for here, for trying again
   #sending = false;
-  #complaints = []; // of the last click, until something is changed: a forecast that comes late leaves them
+  #complaints = []; // of the last click, until the request is another: a forecast that comes late leaves them
+  #complainedOf = null;
   #started = false; // the form speaks up while it is being made, too
   #keys = (event) => this.#pressed(event);
 
@@ -77,8 +78,8 @@ class Creating {
 
   #changed() {
     if (!this.#started) return;
-    this.#complaints = [];
     const body = this.#form.body();
+    if (JSON.stringify(body) !== this.#complainedOf) this.#complaints = [];
     keepDraft(body);
     this.#stage.frame(this.#form.size.proportion());
     this.#dock.refuse(null);
@@ -138,6 +139,7 @@ class Creating {
 
   #complain(errors, problem = null) {
     this.#complaints = errors;
+    this.#complainedOf = JSON.stringify(this.#form.body());
     const elsewhere = this.#form.fail(errors);
     this.#dock.refuse(refusalNote(problem, elsewhere, () => this.#generate()));
     this.element.querySelector('[aria-invalid="true"]')?.focus();

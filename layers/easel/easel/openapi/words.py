@@ -77,9 +77,9 @@ WORDS: Mapping[str, Words] = {
         "Make a batch",
         "Of `rows`, of a file in the deployment's inbox bucket, or of a file that is the body itself (CSV "
         f"of 6 MB, lines of JSON of 4.4 MB). Each row is a request. {KEY} What is wrong with a row is said "
-        "in the batch's errors; the others run. With `dry_run` nothing is made: it answers what is wrong with "
-        "each row in the very same words, and what the others may cost. Budgets, limits and what links lead to are looked at "
-        "when a row starts.",
+        "in the batch's errors; the others run. With `dry_run` nothing is made: it answers what is wrong "
+        "with each row in the very same words, and what the others may cost. Budgets, limits and what links "
+        "lead to are looked at when a row starts.",
     ),
     "listBatches": Words("List batches", "The tenant's, newest first, each with its counts and cost so far."),
     "getBatch": Words(
