@@ -63,10 +63,12 @@ export function place({ query }) {
       h("div", { class: "card padded" }, view.parts.limits),
     ),
   );
+  view.asked = new Promise((resolve) => (view.wereAsked = resolve)); // the routes, with whatever came of it
   const health = poll(
     (signal) => api.ask("GET", "/v1/models", undefined, { signal }),
     (answer) => showRoutes(view, answer.data),
     (problem) => {
+      view.wereAsked();
       if (!view.routes.length)
         replace(
           view.parts.health,
@@ -117,6 +119,7 @@ async function readUsage(view) {
   view.parts.spend.setAttribute("aria-busy", "true");
   try {
     const usage = await api.get("/v1/usage", { signal: view.over.signal, query: { from: firstDay(days) } });
+    await view.asked; // the chart's colours are by the catalogue's order
     if (days !== view.days) return;
     view.usage = usage;
     showSpend(view);
@@ -164,7 +167,6 @@ function trouble(problem, again) {
 
 /** Shows the routes that were read, or with null the same ones beside other usage. Gives the seconds until the next look. */
 function showRoutes(view, models) {
-  const first = !view.routes.length;
   if (models) view.routes = routesOf(models);
   const outcomes = new Map(together(view.usage?.data ?? [], ({ route }) => route).map((one) => [one.name, one]));
   replace(view.parts.health, healthPart(view.routes, outcomes, view.days));
@@ -173,7 +175,7 @@ function showRoutes(view, models) {
     view.parts.verdict,
     h("p", { class: "verdict", "data-kind": kind }, icon(kind === "good" ? "check" : "alert"), words),
   );
-  if (first && view.usage) showSpend(view); // its colours are by the catalogue's order
+  view.wereAsked();
   return HEALTH_SECONDS;
 }
 
