@@ -1,29 +1,30 @@
 """`make bench`: every figure, as a table and as JSON (build/bench.json)."""
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.bench import gallery, manifest
+from tests.bench.table import Row, as_json, show
+
+# What is measured, in the order in which it is printed: the title, and what gives the rows.
+PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
+    ("Reading a batch's manifest (the Prepare step; one process each)", manifest.rows),
+    ("The console's gallery (1280 x 800, headless Chromium)", gallery.rows),
+)
 
 
 def main() -> None:
     """Measure and print."""
-    rows = manifest.measure()
-    print("Reading a batch's manifest (the Prepare step; one process each)")
-    print(f"{'form':>6} {'rows':>9} {'rows/s of CPU':>14} {'peak MiB above start':>21}")
-    for row in rows:
-        pace = row["rows"] / max(row["cpu_seconds"], 0.01)
-        print(f"{row['form']:>6} {row['rows']:>9,} {pace:>14,.0f} {row['peak_mib_above_start']:>21}")
-    shown = gallery.measure()
-    print(
-        f"\nThe console's gallery with {shown['generations']:,} generations (1280 x 800, headless Chromium)"
-    )
-    for name, (figure, yardstick) in gallery.YARDSTICKS.items():
-        print(f"{figure:>45} {shown[name]!s:>8}  {yardstick}")
+    told = {}
+    for title, measure in PARTS:
+        rows = measure()
+        show(title, rows)
+        told[title] = as_json(rows)
     target = Path("build") / "bench.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"manifest": rows, "gallery": shown}, indent=2) + "\n")
-    print(f"written to {target}")
+    target.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    print(f"\nwritten to {target}")
 
 
 if __name__ == "__main__":

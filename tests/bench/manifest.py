@@ -21,6 +21,7 @@ from easel.ports import BatchStore
 from easel.routing import choose
 from easel.runtime import SystemClock
 from easel.steps.prepare import Preparer
+from tests.bench.table import Row
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 CHUNK_BYTES = 256 * 1024
@@ -127,6 +128,18 @@ def measure() -> list[dict[str, Any]]:
             begun = time.monotonic()
             said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=1800).stdout
             found.append({**json.loads(said), "seconds": round(time.monotonic() - begun, 1)})
+    return found
+
+
+def rows() -> list[Row]:
+    """The figures for the table."""
+    found = []
+    for cell in measure():
+        name, pace = f"{cell['rows']:,} rows of {cell['form']}", cell["rows"] / max(cell["cpu_seconds"], 0.01)
+        found += [
+            Row(f"{name}: pace", round(pace), None, "rows/CPU s", None),
+            Row(f"{name}: peak memory above start", cell["peak_mib_above_start"], None, "MiB", None),
+        ]
     return found
 
 
