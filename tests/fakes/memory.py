@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from easel.domain.batch import Batch
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
@@ -222,7 +222,7 @@ class MemoryImages:
         self.types: dict[str, str] = {}
         self.facts: dict[str, Image] = {}
 
-    def put(self, key: str, body: BinaryIO, image: Image) -> None:
+    def put(self, key: str, body: IO[bytes], image: Image) -> None:
         data = body.read()
         if hashlib.sha256(data).hexdigest() != image.sha256 or len(data) != image.bytes:
             raise ValueError("the bytes differ from their facts")

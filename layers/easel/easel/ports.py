@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from easel.domain.batch import Batch, Source, Tally
 from easel.domain.failover import RouteState
@@ -254,7 +254,7 @@ class Inbox(Protocol):
 class ImageStore(Protocol):
     """Where image bytes lie."""
 
-    def put(self, key: str, body: BinaryIO, image: Image) -> None:
+    def put(self, key: str, body: IO[bytes], image: Image) -> None:
         """Keep a verified image with its facts; the store checks the SHA-256 on arrival."""
 
     def put_bytes(self, key: str, data: bytes, content_type: str) -> None:

@@ -39,6 +39,7 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 STALL_SECONDS = 20.0  # without a byte of a result, until its link is given up
 REDIRECTS_MAX = 3
 CHUNK_BYTES = 64 * 1024
+PORTION_BYTES = 16 * 1024  # a TLS record has no more (RFC 8446, 5.1)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NEVER_OPENED = (NewConnectionError, ConnectTimeoutError)
 
@@ -165,12 +166,19 @@ class HttpTransport:
 
 
 def _chunks(response: urllib3.BaseHTTPResponse, ends: float, *, decode: bool) -> Iterator[bytes]:
-    """The body, in what portions it comes: a read that waits for a whole chunk would let a server that
-    sends a byte at a time hold us long past the time-out."""
+    """The body in chunks, gathered from what portions it comes in: a read that waits for a whole
+    chunk would let a server that sends a byte at a time hold us long past the time-out."""
+    gathered, length = [], 0
     try:
-        while chunk := response.read1(CHUNK_BYTES, decode_content=decode):
+        while portion := response.read1(PORTION_BYTES, decode_content=decode):
             if time.monotonic() > ends:
                 raise AnswerLostError("the answer did not end in time")
-            yield chunk
+            gathered.append(portion)
+            length += len(portion)
+            if length > CHUNK_BYTES - PORTION_BYTES:
+                yield b"".join(gathered)
+                gathered, length = [], 0
     except HTTPError as error:
         raise AnswerLostError(f"the answer broke off: {type(error).__name__}") from error
+    if gathered:
+        yield b"".join(gathered)

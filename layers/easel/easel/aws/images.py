@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,7 +21,7 @@ class S3Images:
         self._client = client
         self._bucket = bucket
 
-    def put(self, key: str, body: BinaryIO, image: Image) -> None:
+    def put(self, key: str, body: IO[bytes], image: Image) -> None:
         """One PutObject. The hash of the verification goes along: S3 refuses bytes that differ from it
         (PutObject, ChecksumSHA256: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)."""
         self._client.put_object(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import BinaryIO
+from typing import IO
 
 from easel.catalogue import Catalogue, Endpoint
 from easel.domain.facts import Tell, kept
@@ -22,6 +22,7 @@ from easel.ports import Clock, GenerationStore, ImageStore, Transport
 from easel.steps.base import Next, load, resume
 
 RESULT_BYTES_MAX = 64 * 1024 * 1024  # a 2048*2048 PNG is at most 16 MB
+SPOOL_BYTES_MAX = 1024 * 1024  # in memory; a larger image is spooled on local disk
 LINK_SECONDS = 120.0  # for one result, from the first byte to the last
 STEP_SECONDS = 240.0  # for all results, below the function's own 300 s
 
@@ -50,8 +51,8 @@ class Persister:
         """Settle comes next. Raises one of RESULT_ERRORS where a result could not be kept; the others are
         kept by then, and a repeated step fetches what is left. Nothing half is ever kept.
 
-        The bytes are put down on local disk and verified before the first byte goes to the bucket, so
-        that an object under a generation's key is a whole image, always.
+        The bytes are put down (those of larger images on local disk) and verified before the first byte
+        goes to the bucket, so that an object under a generation's key is a whole image, always.
         """
         generation = load(self.store, generation_id)
         attempt = generation.attempt
@@ -83,7 +84,10 @@ class Persister:
         raise min(errors, key=lambda error: isinstance(error, AddressRefusedError))
 
     def _keep(self, generation: Generation, ref: ResultRef, endpoint: Endpoint, seconds: float) -> Image:
-        with tempfile.TemporaryFile() as spool, self._open(ref, endpoint, seconds) as chunks:
+        with (
+            tempfile.SpooledTemporaryFile(SPOOL_BYTES_MAX) as spool,
+            self._open(ref, endpoint, seconds) as chunks,
+        ):
             facts = spool_verified(chunks, spool)
             spool.seek(0)
             image = Image(
@@ -116,7 +120,7 @@ class Persister:
             yield download.chunks
 
 
-def spool_verified(chunks: Iterator[bytes], spool: BinaryIO) -> ImageFacts:
+def spool_verified(chunks: Iterator[bytes], spool: IO[bytes]) -> ImageFacts:
     """Write the chunks down while they are verified. Raises ImageInvalidError."""
     verifier, length = ImageVerifier(tail_allowed=True), 0  # paid for, and every decoder ignores a tail
     for chunk in chunks:
