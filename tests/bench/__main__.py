@@ -4,12 +4,16 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import gallery, manifest
+from tests.bench import gallery, manifest, persist
 from tests.bench.table import Row, as_json, show
 
 # What is measured, in the order in which it is printed: the title, and what gives the rows.
 PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
     ("Reading a batch's manifest (the Prepare step; one process each)", manifest.rows),
+    (
+        "Persist: an image fetched, verified and kept (TLS both ways; one process a cell, in turn)",
+        persist.rows,
+    ),
     ("The console's gallery (1280 x 800, headless Chromium)", gallery.rows),
 )
 
