@@ -10,6 +10,10 @@ CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 4},
+    # Nearly a fifth of the instructions of accepting a generation: checking parameters against the service's
+    # model, which AWS does again, and spelling out a user agent of some words, twice a call.
+    parameter_validation=False,
+    user_agent="easel",
 )
 
 
