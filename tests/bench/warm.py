@@ -90,9 +90,7 @@ def rows() -> list[Row]:
     table = []
     if counts[0] is not None:
         note = "Powertools router with validation, boto3"
-        table.append(
-            Row("accepting one: instructions", counts[0], counts[1], "million", CPU_RATIO_MAX, note)
-        )
+        table.append(Row("accepting one: instructions", counts[0], counts[1], "million", CPU_RATIO_MAX, note))
     return [
         *table,
         Row("accepting one: CPU", mine["cpu_ms"], theirs["cpu_ms"], "ms", CPU_RATIO_MAX, "medians, in turn"),
