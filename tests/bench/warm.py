@@ -17,7 +17,7 @@ from tests.bench.side_by_side import Meter, in_turn, instructions
 from tests.bench.stubs import requests_since, stubs
 from tests.bench.table import Row
 
-SECRET = "ezl_bench"  # noqa: S105 (the stub's)
+SECRET = "ezl_bench"
 PROCESSES, TIMES = 5, 200
 FEW, MANY = 10, 40
 CPU_RATIO_MAX = 0.8
