@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import gallery, manifest, persist
+from tests.bench import gallery, manifest, persist, reads, warm, whole_path
 from tests.bench.table import Row, as_json, show
 
 # What is measured, in the order in which it is printed: the title, and what gives the rows.
@@ -14,6 +14,9 @@ PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
         "Persist: an image fetched, verified and kept (TLS both ways; one process a cell, in turn)",
         persist.rows,
     ),
+    ("Accepting a generation in a warm function", warm.rows),
+    ("The whole way of an image, all steps in one process", whole_path.rows),
+    ("Reads", reads.rows),
     ("The console's gallery (1280 x 800, headless Chromium)", gallery.rows),
 )
 
@@ -28,7 +31,7 @@ def main() -> None:
     target = Path("build") / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    print(f"\nwritten to {target}")
+    print(f"\nwritten to {target}; paces of the local stack: .venv/bin/python -m tests.bench.scale")
 
 
 if __name__ == "__main__":
