@@ -28,7 +28,7 @@ from easel.steps.hold import Holder
 from easel.steps.inputs import InputImages
 from easel.steps.intake import Intake, Manifests, Requests
 from easel.steps.linked_images import LinkedImages
-from easel.steps.persist import Persister
+from easel.steps.persist import Keeper, Persister
 from easel.steps.poll import Poller
 from easel.steps.prepare import Preparer
 from easel.steps.read import Reader
@@ -122,6 +122,7 @@ class Scene:
         self._add_webhooks()
         announcer = Announcer(self.store, self.images, self.bus, self.webhooks)
         self.settler = Settler(self.store, self.images, announcer, self.clock, self.tell)
+        self.keeper = Keeper(self.persister, self.settler)
         self.canceler = Canceler(self.store, self.reader, announcer, self.clock, self.tell)
         self._add_batches(limits or {}, at_once)
         self._add_ways_in()

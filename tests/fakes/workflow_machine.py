@@ -60,11 +60,9 @@ class Functions:
         scene, generation_id = self.scene, event["id"]
         if name == "Settle":
             return scene.settler.settle(generation_id, event.get("fault", {}).get("Error"))
-        step = {
-            "Submit": scene.submitter.submit,
-            "Poll": scene.poller.poll,
-            "Persist": scene.persister.persist,
-        }[name]
+        if name == "Persist":
+            return scene.keeper.keep(generation_id)
+        step = {"Submit": scene.submitter.submit, "Poll": scene.poller.poll}[name]
         return dict(step(generation_id).as_state())
 
 
@@ -76,6 +74,7 @@ class Run:
     output: dict[str, Any] | None
     error: str | None
     cause: str | None
+    entered: list[str]
 
 
 @dataclass
@@ -100,9 +99,16 @@ class Machine:
             told = self.client.describe_execution(executionArn=started["executionArn"])
             if told["status"] != "RUNNING":
                 output = json.loads(told["output"]) if "output" in told else None
-                return Run(told["status"], output, told.get("error"), told.get("cause"))
+                entered = self._entered(started["executionArn"])
+                return Run(told["status"], output, told.get("error"), told.get("cause"), entered)
             time.sleep(0.01)
         raise AssertionError("the execution does not end")
+
+    def _entered(self, execution: str) -> list[str]:
+        """The states that were entered, in order: each is a transition that is billed."""
+        history = self.client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+        key = "stateEnteredEventDetails"
+        return [event[key]["name"] for event in history if key in event]
 
 
 Make = Callable[..., Machine]

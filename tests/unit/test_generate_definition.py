@@ -7,6 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from easel import errors
+from easel.domain.polling import WAIT_SECONDS_MIN
 from easel.errors import FieldProblem, InvalidRequestError
 from easel.steps.base import Next
 from easel.steps.settle import FAULT_CODES
@@ -16,7 +17,7 @@ from tests.unit.test_workflow_definition import ENDS, OURS, named_errors, target
 
 STATES, TASKS = GENERATE.states, GENERATE.tasks
 START = GENERATE.definition["StartAt"]
-SETTLE, CREATE = "Settle", "Create generation"
+SETTLE, CREATE, KEEP = "Settle", "Create generation", "Persist images"
 STEPS = [name for name in TASKS if name not in (SETTLE, CREATE)]
 
 
@@ -35,6 +36,8 @@ def test_the_only_way_to_an_end_is_through_settle_or_a_refusal() -> None:
     assert ends
     last = {name for name, state in STATES.items() if set(targets(state)) & ends}
     assert last == {SETTLE, "Did it succeed", "Was it accepted", START}
+    assert [name for name, state in STATES.items() if "End" in state] == [KEEP]
+    assert STATES[KEEP]["OutputPath"] == STATES["Succeeded"]["OutputPath"]
     assert before("Did it succeed") == {SETTLE}
     assert before("Was it accepted") == {CREATE}
 
@@ -69,7 +72,12 @@ def test_every_step_that_fails_goes_to_the_one_exit(name: str) -> None:
 
 
 def test_loop_over_a_choice_covers_every_word_that_a_step_may_say() -> None:
-    said = {choice["StringEquals"] for choice in STATES["What comes next"]["Choices"]}
+    choices = STATES["What comes next"]["Choices"]
+    said = {(choice["And"][0] if "And" in choice else choice)["StringEquals"] for choice in choices}
+    (shortest,) = [choice["And"][1]["NumericGreaterThanEquals"] for choice in choices if "And" in choice]
+    assert shortest == WAIT_SECONDS_MIN
+    plain = {choice["StringEquals"] for choice in choices if "StringEquals" in choice}
+    assert plain == said, "no word is known only together with a condition"
     assert said | {"settle"} == set(get_args(get_type_hints(Next)["next"]))
     assert STATES["What comes next"]["Default"] == SETTLE
 

@@ -5,9 +5,11 @@ jitter. Time does not pass: what the interpreter would wait is noted instead.
 """
 
 import json
+from typing import Any
 
 import pytest
 
+from easel.domain.own_cost import transitions
 from easel.domain.tenancy import Caller
 from easel.errors import AnswerLostError, NotSentError, VersionConflictError
 from easel.wire import HttpResponse
@@ -26,7 +28,7 @@ from tests.unit.steps.vendor_words import (
 
 
 def test_asynchronous_generation_succeeds_and_its_output_is_the_generation(machine: Make) -> None:
-    answers = [mule_submitted(), *[mule_task("running")] * 60, mule_completed()]
+    answers = [mule_submitted(), *[mule_task("running")] * 200, mule_completed()]
     scene = Scene(*answers, links={LINK: picture()})
     made = scene.create(deadline_seconds=3600)
     run = machine(scene)
@@ -37,10 +39,55 @@ def test_asynchronous_generation_succeeds_and_its_output_is_the_generation(machi
     assert len(ended.output["images"]) == 1
     assert "url" not in ended.output["images"][0]
     assert run.functions.called[0] == "Submit"
-    assert run.functions.called[-2:] == ["Persist", "Settle"]
-    assert run.functions.called.count("Poll") == len(run.waits) > 2
-    assert all(isinstance(seconds, int) for seconds in run.waits)
+    assert run.functions.called[-1] == "Persist"
+    assert run.functions.called.count("Poll") > 2
+    assert 0 < len(run.waits) < run.functions.called.count("Poll"), "short waits are the step's own"
+    assert all(isinstance(seconds, int) and seconds >= 8 for seconds in run.waits)
+    assert "Settle" not in run.functions.called
     assert scene.way(made)[-1] == "succeeded"
+
+
+USUAL_WAY = [
+    "Whose start is it", "Submit to vendor", "What comes next", "Poll vendor", "What comes next",
+    "Persist images",
+]  # fmt: skip
+
+
+def test_usual_generation_takes_as_many_billed_transitions_as_its_receipt_says(machine: Make) -> None:
+    scene = Scene(mule_submitted(), mule_task("running"), mule_completed(), links={LINK: picture()})
+    made = scene.create()
+    ended = machine(scene).run(made)
+    assert ended.entered == USUAL_WAY
+    assert transitions(scene.now(made)) == len(USUAL_WAY)
+
+
+def test_wait_that_costs_more_within_a_step_is_one_transition_more(machine: Make) -> None:
+    scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
+    for holder in "abc":
+        scene.states.took("mulerouter/qwen-image-max", holder, 12, scene.clock.now())
+    made = scene.create()
+    run = machine(scene)
+    ended = run.run(made)
+    assert ended.entered == [*USUAL_WAY[:3], "Wait before polling", *USUAL_WAY[3:]]
+    assert run.waits == [10]
+    assert transitions(scene.now(made)) == len(USUAL_WAY) + 1
+
+
+def test_synchronous_generation_takes_two_transitions_less(machine: Make) -> None:
+    answer = dashscope_finished()
+    scene = Scene(answer, links={link_of(answer): picture()})
+    made = scene.create(**SYNC)
+    ended = machine(scene).run(made)
+    assert ended.entered == [*USUAL_WAY[:3], USUAL_WAY[-1]]
+    assert transitions(scene.now(made)) == len(ended.entered)
+
+
+def test_refused_generation_takes_the_other_exit(machine: Make) -> None:
+    scene = Scene(mule_error(400))
+    made = scene.create()
+    ended = machine(scene).run(made)
+    assert ended.entered == [*USUAL_WAY[:3], "Settle", "Did it succeed", "Did not succeed"]
+    assert transitions(scene.now(made)) == len(ended.entered)
 
 
 def test_synchronous_generation_never_waits(machine: Make) -> None:
@@ -49,7 +96,7 @@ def test_synchronous_generation_never_waits(machine: Make) -> None:
     made = scene.create(**SYNC)
     run = machine(scene)
     assert run.run(made).status == "SUCCEEDED"
-    assert run.functions.called == ["Submit", "Persist", "Settle"]
+    assert run.functions.called == ["Submit", "Persist"]
     assert run.waits == []
 
 
@@ -75,7 +122,7 @@ def test_vendor_that_is_out_of_order_is_asked_again_with_growing_pauses(machine:
     made = scene.create()
     run = machine(scene)
     assert run.run(made).status == "SUCCEEDED"
-    assert run.functions.called == ["Submit"] * 3 + ["Persist", "Settle"]
+    assert run.functions.called == ["Submit"] * 3 + ["Persist"]
     assert len(run.retries) == 2
     assert all(0 <= seconds <= 20 for seconds in run.retries)
     assert len(scene.now(made).attempts) == 3
@@ -143,7 +190,7 @@ def test_poll_that_was_killed_is_run_again_and_the_paid_image_is_kept(machine: M
     assert scene.now(made).status.value == "succeeded"
 
 
-@pytest.mark.parametrize("step", ["Submit", "Poll", "Persist", "Settle"])
+@pytest.mark.parametrize("step", ["Submit", "Poll", "Persist"])
 def test_lost_race_is_run_again_and_harms_nothing(machine: Make, step: str) -> None:
     scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
     made = scene.create()
@@ -163,6 +210,30 @@ def test_broken_image_is_fetched_three_times_and_then_is_the_vendors_failure(mac
     assert error is not None
     assert error.code == "image_invalid"
     assert scene.attempt(made).billed == scene.attempt(made).quoted, "the vendor delivered, and bills it"
+
+
+def test_step_that_keeps_images_and_dies_is_made_up_for_by_settle(machine: Make) -> None:
+    scene = Scene(mule_completed(), links={LINK: picture()})
+    made = scene.create()
+    run = machine(scene, Persist=[ConnectionError("away")] * 9)
+    assert run.run(made).error == "Easel.Failed"
+    assert run.functions.called == ["Submit", *["Persist"] * 9, "Settle"]
+
+
+def test_generation_that_is_canceled_before_its_image_is_kept_ends_as_canceled(machine: Make) -> None:
+    scene = Scene(mule_completed(), links={LINK: picture()})
+    made = scene.create()
+    run = machine(scene)
+    open_image = scene.script.download
+
+    def canceled_meanwhile(*asked: Any, **more: Any) -> Any:
+        scene.canceler.cancel(made.tenant, made.id)
+        return open_image(*asked, **more)
+
+    scene.script.download = canceled_meanwhile  # type: ignore[method-assign]
+    ended = run.run(made)
+    assert (ended.status, ended.error) == ("FAILED", "Easel.Canceled")
+    assert run.functions.called == ["Submit", "Persist", "Persist", "Settle"]
 
 
 def test_deadline_ends_the_loop(machine: Make) -> None:

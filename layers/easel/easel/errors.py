@@ -26,6 +26,7 @@
     │   └── AddressRefusedError      the link is not on the vendor's list of result hosts
     ├── ImageInvalidError            the bytes are not the image that was promised
     ├── ImageUnavailableError        the bytes could not be fetched
+    ├── NotDeliveredError            the generation has ended without an image; Settle says how
     ├── VersionConflictError         somebody else wrote the record first
     ├── AlreadyExistsError           the record, or the idempotency key, is there already
     ├── FileChangedError             the manifest is not the object any more that the batch was made from
@@ -208,6 +209,10 @@ class ImageInvalidError(EaselError):
 
 class ImageUnavailableError(EaselError):
     """The image could not be fetched from where the vendor said it is."""
+
+
+class NotDeliveredError(EaselError):
+    """The generation has ended, and not with an image: the workflow's other exit says how."""
 
 
 class VersionConflictError(EaselError):

@@ -58,7 +58,7 @@ from easel.steps.inputs import InputImages
 from easel.steps.intake import Intake, Requests
 from easel.steps.judge import Choose
 from easel.steps.linked_images import LinkedImages
-from easel.steps.persist import Persister
+from easel.steps.persist import Keeper, Persister
 from easel.steps.poll import Poller
 from easel.steps.prepare import Preparer
 from easel.steps.reconcile import BatchReconciler, DeliveryReconciler, Reconciler
@@ -309,9 +309,14 @@ def poller() -> Poller:
 
 
 def persister() -> Persister:
-    """The Persist step."""
+    """What keeps images."""
     extra = tuple(filter(None, os.environ.get("EASEL_EXTRA_RESULT_HOSTS", "").split(",")))
     return Persister(store(), images(), transport(), CATALOGUE, SystemClock(), fact_log().tell, extra)
+
+
+def keeper() -> Keeper:
+    """The Persist step, with the end that follows it."""
+    return Keeper(persister(), settler())
 
 
 def bus() -> EventBridgeBus:

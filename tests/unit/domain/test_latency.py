@@ -11,11 +11,13 @@ SECONDS = st.floats(0.001, 10_000, allow_nan=False)
 
 @pytest.mark.parametrize("took", [(), (1.0,), (1.0, 500.0)])
 def test_too_few_latencies_are_chance_and_the_catalogue_is_believed(took: tuple[float, ...]) -> None:
-    assert expectation(took, 30) == Expectation(typical=30, slow=60, samples=0)
+    assert expectation(took, 30) == Expectation(quick=3, typical=30, slow=60, samples=0)
 
 
 def test_enough_latencies_are_believed_whatever_the_catalogue_says() -> None:
-    assert expectation([7.0] * SAMPLES_MIN, 30) == Expectation(typical=7, slow=7, samples=SAMPLES_MIN)
+    assert expectation([7.0] * SAMPLES_MIN, 30) == Expectation(
+        quick=7, typical=7, slow=7, samples=SAMPLES_MIN
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,13 +35,15 @@ def test_enough_latencies_are_believed_whatever_the_catalogue_says() -> None:
 def test_half_were_quicker_than_typical_and_nine_of_ten_than_slow(
     took: list[float], typical: float, slow: float
 ) -> None:
-    assert expectation(took, 30) == Expectation(typical=typical, slow=slow, samples=len(took))
+    expected = expectation(took, 30)
+    assert (expected.typical, expected.slow, expected.samples) == (typical, slow, len(took))
+    assert expected.quick == round(min(took), 3)
 
 
 @given(took=st.lists(SECONDS, max_size=40), usual=SECONDS)
 def test_expectation_lies_within_what_was_seen(took: list[float], usual: float) -> None:
     expected = expectation(took, usual)
-    assert expected.typical <= expected.slow
+    assert expected.quick <= expected.typical <= expected.slow
     if expected.samples:
         assert min(took) - 0.001 <= expected.typical
         assert expected.slow <= max(took) + 0.001

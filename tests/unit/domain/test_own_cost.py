@@ -35,11 +35,11 @@ def usd(generation: Generation) -> Decimal:
 
 @pytest.mark.parametrize("generation", [task(2), task(30), task(90), sync(10), sync(60)])
 def test_usual_one_costs_less_than_a_tenth_of_a_cent(generation: Generation) -> None:
-    assert Decimal("0.0002") < usd(generation) < Decimal("0.001")
+    assert Decimal("0.00015") < usd(generation) < Decimal("0.001")
 
 
 def test_transitions_of_the_shortest_way_are_the_greater_part() -> None:
-    assert 8 * TRANSITION < usd(ended(queued(), Status.CANCELED)) < 12 * TRANSITION
+    assert 6 * TRANSITION < usd(ended(queued(), Status.CANCELED)) < 10 * TRANSITION
 
 
 def test_the_longer_a_task_is_polled_the_more_it_costs() -> None:

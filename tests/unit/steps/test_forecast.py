@@ -56,8 +56,8 @@ class Looker:
 def test_route_is_expected_to_take_what_it_lately_took() -> None:
     looker = Looker()
     looker.took(MULE, 5, 6, 9)
-    assert looker.forecast.of(MULE) == Expectation(typical=6, slow=9, samples=3)
-    assert looker.forecast.of(PIXEL) == Expectation(typical=30, slow=60, samples=0)
+    assert looker.forecast.of(MULE) == Expectation(quick=5, typical=6, slow=9, samples=3)
+    assert looker.forecast.of(PIXEL) == Expectation(quick=3, typical=30, slow=60, samples=0)
 
 
 def test_what_was_read_is_believed_for_a_moment_and_then_read_again() -> None:
@@ -128,7 +128,7 @@ def test_generation_is_promised_what_its_first_route_lately_took() -> None:
     scene = Scene()
     for seconds in (4.0, 5.0, 6.0):
         scene.states.took(MULE.name, "g", seconds, scene.clock.now())
-    assert scene.create().expected == Expectation(typical=5, slow=6, samples=3)
+    assert scene.create().expected == Expectation(quick=4, typical=5, slow=6, samples=3)
 
 
 def served(scene: Scene, seconds: float, **fields: str) -> Generation:
@@ -171,10 +171,10 @@ def test_what_was_not_delivered_says_nothing_of_how_long_a_result_takes(answers:
 def test_ask_remembers_what_its_route_took_then_and_is_looked_at_accordingly() -> None:
     scene = Scene(mule_submitted(), mule_submitted())
     slow = scene.create()
-    assert scene.submitter.submit(slow.id).wait_seconds == 3, "a tenth of the catalogue's 30 s"
-    for seconds in (100.0, 120.0, 140.0):
+    assert scene.submitter.submit(slow.id).wait_seconds == 2, "nine tenths of a tenth of the catalogue's 30 s"
+    for seconds in (20.0, 120.0, 140.0):
         scene.states.took(MULE.name, "g", seconds, scene.clock.now())
     made = scene.create()
-    assert scene.submitter.submit(made.id).wait_seconds == 12
-    assert scene.attempt(made).expected == Expectation(typical=120, slow=140, samples=3)
-    assert scene.attempt(slow).expected == Expectation(typical=30, slow=60, samples=0)
+    assert scene.submitter.submit(made.id).wait_seconds == 18
+    assert scene.attempt(made).expected == Expectation(quick=20, typical=120, slow=140, samples=3)
+    assert scene.attempt(slow).expected == Expectation(quick=3, typical=30, slow=60, samples=0)

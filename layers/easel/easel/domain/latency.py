@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 RECENT_SECONDS = 24 * 3600.0  # older latencies say nothing of now
 SAMPLES_MIN = 3  # fewer than these are chance
 SAMPLES_MAX = 32  # that are kept of a route
-SLOW_SHARE = 2.0  # of the usual time, where too little is known to tell
+QUICK_SHARE, SLOW_SHARE = 0.1, 2.0  # of the usual time, where too little is known to tell
 SLOW_RANK = 0.9
 
 
@@ -17,6 +17,7 @@ class Expectation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    quick: float = Field(default=0.0, description="the quickest recent one")
     typical: float = Field(description="half of the recent ones were quicker")
     slow: float = Field(description="nine of ten recent ones were quicker")
     samples: int = Field(default=0, description="recent ones it is read from; 0: the catalogue's word")
@@ -25,9 +26,13 @@ class Expectation(BaseModel):
 def expectation(took: Sequence[float], usual_seconds: float) -> Expectation:
     """What to expect after these recent latencies; of too few of them, what the catalogue says."""
     if len(took) < SAMPLES_MIN:
-        return Expectation(typical=usual_seconds, slow=usual_seconds * SLOW_SHARE)
+        return Expectation(
+            quick=usual_seconds * QUICK_SHARE, typical=usual_seconds, slow=usual_seconds * SLOW_SHARE
+        )
     ordered = sorted(took)
     middle = len(ordered) // 2
     typical = ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
     slow = ordered[ceil(SLOW_RANK * len(ordered)) - 1]
-    return Expectation(typical=round(typical, 3), slow=round(slow, 3), samples=len(ordered))
+    return Expectation(
+        quick=round(ordered[0], 3), typical=round(typical, 3), slow=round(slow, 3), samples=len(ordered)
+    )

@@ -9,15 +9,19 @@ from decimal import Decimal
 
 from easel.domain.generation import Attempt, Generation
 from easel.domain.money import Money
-from easel.domain.polling import GAP_SECONDS_MAX, STAY_SECONDS
+from easel.domain.polling import STAY_SECONDS, WAIT_SECONDS_MIN, Pace
 
 TRANSITION = Decimal("0.000025")
 LAMBDA_GB_SECOND, LAMBDA_REQUEST = Decimal("0.0000133334"), Decimal("0.0000002")
 WRITE_UNIT, READ_UNIT = Decimal("0.000000625"), Decimal("0.000000125")
 S3_PUT, EVENT, API_REQUEST = Decimal("0.000005"), Decimal("0.000001"), Decimal("0.000001")
 
-# Transitions: the start, its Choice, Submit and its Choice, Persist, Settle, its Choice, and the end.
-FIXED_TRANSITIONS, ROUND_TRANSITIONS = 8, 3
+# States that the workflow enters, each a transition (functions/generate.asl.yaml). What a retry or a wait for
+# a turn adds is not in the record.
+START_TRANSITIONS = 1
+SUBMIT_TRANSITIONS = POLL_TRANSITIONS = 2  # the step and the Choice after it
+WAIT_TRANSITIONS = 1
+KEPT_TRANSITIONS, NOT_KEPT_TRANSITIONS = 1, 3  # Persist; Settle, its Choice, and the end
 SUBMIT_GB, POLL_GB, OTHER_GB = Decimal("0.5"), Decimal("0.25"), Decimal("0.5")
 OTHER_SECONDS = Decimal("1.5")  # create, persist and settle together
 ITEM_UNITS = 3  # of 1 KB, that a record's write takes; twice as many in a transaction
@@ -26,11 +30,10 @@ ITEM_UNITS = 3  # of 1 KB, that a record's write takes; twice as many in a trans
 def own_cost(generation: Generation) -> Money:
     """Dollars: of transitions, functions, writes, objects and the event; rounded to a millionth."""
     rounds = sum((_rounds(attempt) for attempt in generation.attempts), 0)
-    transitions = FIXED_TRANSITIONS + ROUND_TRANSITIONS * (rounds + max(0, len(generation.attempts) - 1))
     gb_seconds = OTHER_SECONDS * OTHER_GB + sum((_gb_seconds(one) for one in generation.attempts), Decimal(0))
     writes = (generation.version + 1) * ITEM_UNITS + 2 * ITEM_UNITS
     total = (
-        transitions * TRANSITION
+        transitions(generation) * TRANSITION
         + gb_seconds * LAMBDA_GB_SECOND
         + (4 + rounds) * (LAMBDA_REQUEST + READ_UNIT * ITEM_UNITS)
         + writes * WRITE_UNIT
@@ -39,6 +42,26 @@ def own_cost(generation: Generation) -> Money:
         + API_REQUEST
     )
     return Money(amount=total.quantize(Decimal("0.000001")), currency="USD")
+
+
+def transitions(generation: Generation) -> int:
+    """That the workflow takes from the start to the end, where no step is repeated."""
+    asks = max(1, len(generation.attempts))
+    waiting = sum(
+        POLL_TRANSITIONS * _rounds(attempt) + WAIT_TRANSITIONS * _is_left(attempt)
+        for attempt in generation.attempts
+    )
+    end = KEPT_TRANSITIONS if generation.images else NOT_KEPT_TRANSITIONS
+    return START_TRANSITIONS + SUBMIT_TRANSITIONS * asks + waiting + end
+
+
+def _is_left(attempt: Attempt) -> bool:
+    """Whether the first wait was the workflow's own."""
+    if attempt.task_id is None or attempt.expected is None:
+        return False
+    submitted, _ = _seconds(attempt)
+    pace = Pace(attempt.expected.quick, attempt.expected.slow)
+    return pace.first_wait() - submitted >= WAIT_SECONDS_MIN
 
 
 def _seconds(attempt: Attempt) -> tuple[float, float]:
@@ -50,9 +73,9 @@ def _seconds(attempt: Attempt) -> tuple[float, float]:
 
 
 def _rounds(attempt: Attempt) -> int:
-    """Of a wait, a poll and its Choice. A poll stays for a while, so most tasks need one or two."""
+    """Of a poll and its Choice. A poll stays for a while, so most tasks need one."""
     _, polled = _seconds(attempt)
-    return 0 if attempt.task_id is None else 1 + int(polled / (STAY_SECONDS + GAP_SECONDS_MAX))
+    return 0 if attempt.task_id is None else 1 + int(polled / STAY_SECONDS)
 
 
 def _gb_seconds(attempt: Attempt) -> Decimal:

@@ -2,26 +2,39 @@
 
 from dataclasses import dataclass
 
-STAY_SECONDS = 20.0  # a poll step's stay; one billed transition costs as much as 15 s of a 128 MB Lambda
-FIRST_SHARE = 0.1  # of the route's typical time, before the first question
-FIRST_SECONDS_MAX = 20.0
-GAP_SHARE = 0.08  # of the time that has passed, between two questions
-GAP_SECONDS_MIN, GAP_SECONDS_MAX = 1.0, 10.0
+# A poll step stays as long as nearly all tasks take. To leave for the workflow's Wait costs three billed
+# transitions, as much as 22 s of its 256 MB (tests/bench/cost.py): only who asks for a longer wait is left.
+STAY_SECONDS = 120.0
+WORTH_LEAVING_SECONDS = 22.0
+WAIT_SECONDS_MIN = 8  # for which the workflow enters its Wait; a shorter one costs less within the step
+FIRST_SHARE = (
+    0.9  # of the quickest recent result: where that was too late, the next one is asked about earlier
+)
+FIRST_SECONDS_MAX = 30.0
+GAP_SECONDS_MIN, GAP_SECONDS_MAX = 1.2, 10.0  # and 0.3 s for an answer: a result waits half of both, 0.75 s
+OVERDUE_SHARE = 0.08  # of the time since nine of ten have ended, added to the gap
 BLIND_POLLS_MAX = 5  # answers in a row without a word on the task, before it is given up
 BLIND_SECONDS_MIN = 60.0  # since the vendor took the job: a fresh task may not be visible everywhere yet
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A route's pace. Times are in seconds since the vendor took the job."""
+    """A route's pace. Times are in seconds since the vendor was asked for the image."""
 
-    typical_seconds: float
+    quick_seconds: float  # the quickest recent result
+    slow_seconds: float  # nine of ten recent results were quicker
 
     def first_wait(self) -> float:
         """Before the first question."""
-        return min(FIRST_SECONDS_MAX, max(GAP_SECONDS_MIN, self.typical_seconds * FIRST_SHARE))
+        return min(FIRST_SECONDS_MAX, max(GAP_SECONDS_MIN, self.quick_seconds * FIRST_SHARE))
 
     def gap(self, elapsed_seconds: float) -> float:
-        """Between a question and the next: a share of the time that passed, so that a slow task is asked
-        about less often than a quick one."""
-        return min(GAP_SECONDS_MAX, max(GAP_SECONDS_MIN, elapsed_seconds * GAP_SHARE))
+        """Between a question and the next: even while the result is likely, then growing, so that a task that
+        may never end is asked about less and less."""
+        overdue = max(0.0, elapsed_seconds - self.slow_seconds)
+        return min(GAP_SECONDS_MAX, GAP_SECONDS_MIN + overdue * OVERDUE_SHARE)
+
+
+def leaves(stayed_seconds: float, gap_seconds: float) -> bool:
+    """Whether a poll step that has stayed so long leaves the next wait to the workflow."""
+    return gap_seconds > WORTH_LEAVING_SECONDS or stayed_seconds + gap_seconds > STAY_SECONDS

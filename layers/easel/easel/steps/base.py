@@ -1,6 +1,7 @@
 """What the steps share: loading the record, and the answer to the workflow."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from math import ceil
 from typing import Literal
@@ -9,6 +10,7 @@ from easel.catalogue import Endpoint, Route
 from easel.domain.failover import remaining_routes
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, Status
+from easel.domain.latency import expectation
 from easel.domain.money import Money
 from easel.domain.polling import Pace
 from easel.errors import NotFoundError
@@ -51,7 +53,14 @@ def resume(generation: Generation) -> Next:
 
 def pace_of(attempt: Attempt, route: Route) -> Pace:
     """How often to ask: by what the route lately took when it was asked, else by the catalogue."""
-    return Pace(attempt.expected.typical if attempt.expected else route.typical_seconds)
+    expected = attempt.expected or expectation((), route.typical_seconds)
+    return Pace(expected.quick, expected.slow)
+
+
+def until_first_question(generation: Generation, route: Route, now: datetime) -> float:
+    """Seconds until the vendor is first asked how its task stands; none where that time has passed."""
+    attempt = generation.current_attempt
+    return max(0.0, pace_of(attempt, route).first_wait() - (now - attempt.asked_at).total_seconds())
 
 
 def delivered_charge(route: Route, cost: Decimal | None, images: int) -> Money:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from easel.domain.failure import Failure
 from easel.domain.generation import Generation, Status
-from easel.domain.polling import BLIND_POLLS_MAX, BLIND_SECONDS_MIN, STAY_SECONDS
+from easel.domain.polling import BLIND_POLLS_MAX, BLIND_SECONDS_MIN, leaves
 from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError
 from easel.ports import Clock, GenerationStore
-from easel.steps.base import Next, failed_charges, load, pace_of, resume
+from easel.steps.base import Next, failed_charges, load, pace_of, resume, until_first_question
 from easel.steps.route_desk import RouteDesk
 from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Missing, Pending, PollAnswer, VendorTask
@@ -27,7 +27,8 @@ class Poller:
     def poll(self, generation_id: str) -> Next:
         """What comes next. A question without an answer is asked again, up to the deadline."""
         generation = load(self.store, generation_id)
-        leave_at = self.clock.now().timestamp() + STAY_SECONDS
+        came_at = self.clock.now()
+        self._await_first_question(generation)
         while generation.status is Status.PROCESSING and generation.current_attempt.ended_at is None:
             if generation.seconds_left(self.clock.now()) <= 0:
                 return Next(generation_id, "settle")
@@ -45,10 +46,19 @@ class Poller:
                 break
             left = max(0.0, generation.seconds_left(self.clock.now()))
             gap = min(max(self._gap(generation), asked_later), left)
-            if self.clock.now().timestamp() + gap > leave_at:
+            if leaves((self.clock.now() - came_at).total_seconds(), gap):
                 return Next(generation_id, "wait", gap)
             self.clock.sleep(gap)
         return resume(generation)
+
+    def _await_first_question(self, generation: Generation) -> None:
+        """What is left of the first wait: a Wait state counts whole seconds, and a short wait needs none."""
+        if generation.status is Status.PROCESSING:
+            now = self.clock.now()
+            seconds = until_first_question(generation, self.calls.route_of(generation), now)
+            seconds = min(seconds, generation.seconds_left(now))
+            if seconds > 0:
+                self.clock.sleep(seconds)
 
     def _ask(self, generation: Generation) -> PollAnswer | None:
         """The vendor's answer; None where none came, which says nothing of the task."""

@@ -18,7 +18,7 @@ from easel.errors import (
 )
 from easel.ports import Clock, GenerationStore
 from easel.routing import fit_route
-from easel.steps.base import Next, failed_charges, load, pace_of, resume
+from easel.steps.base import Next, failed_charges, load, resume, until_first_question
 from easel.steps.route_desk import PLACE_SHARE, Later, RouteDesk
 from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Pending, SubmitAnswer
@@ -124,8 +124,7 @@ class Submitter:
                 )
                 self._save(taken, failures)
                 left = max(0.0, generation.seconds_left(now))
-                first_wait = pace_of(taken.current_attempt, route).first_wait()
-                return Next(generation.id, "wait", min(first_wait, left))
+                return Next(generation.id, "wait", min(floor(until_first_question(taken, route, now)), left))
             case Finished():
                 self._save(self.calls.delivered(generation, route, answer, now), failures)
                 return Next(generation.id, "persist")
