@@ -1,7 +1,8 @@
 """What a generation costs its owner's AWS account, about: from its record, at list prices.
 
 Prices are of us-east-1, on demand, without the free tier (aws.amazon.com/step-functions/pricing,
-/lambda/pricing, /dynamodb/pricing, /s3/pricing, /eventbridge/pricing, /api-gateway/pricing, read 2026-08).
+/lambda/pricing, /dynamodb/pricing, /s3/pricing, /eventbridge/pricing, /api-gateway/pricing,
+/cloudwatch/pricing, read 2026-08).
 Status reads and storage are not in it: they are the caller's to choose.
 """
 
@@ -22,24 +23,35 @@ START_TRANSITIONS = 1
 SUBMIT_TRANSITIONS = POLL_TRANSITIONS = 2  # the step and the Choice after it
 WAIT_TRANSITIONS = 1
 KEPT_TRANSITIONS, NOT_KEPT_TRANSITIONS = 1, 3  # Persist; Settle, its Choice, and the end
+LOG_GB, LOG_KB = Decimal("0.5"), Decimal(8)  # half of it Easel's lines, half Lambda's own
+
 SUBMIT_GB, POLL_GB, OTHER_GB = Decimal("0.5"), Decimal("0.25"), Decimal("0.5")
-OTHER_SECONDS = Decimal("1.5")  # create, persist and settle together
-ITEM_UNITS = 3  # of 1 KB, that a record's write takes; twice as many in a transaction
+CREATE_SECONDS, KEEP_SECONDS = Decimal("0.1"), Decimal("0.6")  # Persist fetches and puts the image
+SUBMIT_SECONDS = Decimal("0.5")  # a vendor takes to accept a task, where the record does not tell
+
+# Write units, of 1 KB: a record of 2 KB, its copy in by_tenant, and its place in `open`, which moves.
+SAVE_UNITS = 6
+USAGE_UNITS = 2  # the end counts the usage in one transaction, which takes twice the units
+# The creation (with no old place in `open`), the note that the end was told, how long the route took.
+AROUND_UNITS = 5 + 5 + 1
 
 
 def own_cost(generation: Generation) -> Money:
-    """Dollars: of transitions, functions, writes, objects and the event; rounded to a millionth."""
+    """Dollars: of transitions, functions, writes, objects, logs and the event; rounded to a millionth."""
     rounds = sum((_rounds(attempt) for attempt in generation.attempts), 0)
-    gb_seconds = OTHER_SECONDS * OTHER_GB + sum((_gb_seconds(one) for one in generation.attempts), Decimal(0))
-    writes = (generation.version + 1) * ITEM_UNITS + 2 * ITEM_UNITS
+    gb_seconds = (CREATE_SECONDS + KEEP_SECONDS) * OTHER_GB
+    gb_seconds += sum((_gb_seconds(one) for one in generation.attempts), Decimal(0))
+    writes = generation.version * SAVE_UNITS + 2 + USAGE_UNITS + AROUND_UNITS
+    requests = 2 + len(generation.attempts) + rounds
     total = (
         transitions(generation) * TRANSITION
         + gb_seconds * LAMBDA_GB_SECOND
-        + (4 + rounds) * (LAMBDA_REQUEST + READ_UNIT * ITEM_UNITS)
+        + requests * (LAMBDA_REQUEST + READ_UNIT * 2)
         + writes * WRITE_UNIT
         + len(generation.images) * S3_PUT
         + EVENT
         + API_REQUEST
+        + LOG_GB * LOG_KB / 1_000_000
     )
     return Money(amount=total.quantize(Decimal("0.000001")), currency="USD")
 
@@ -57,11 +69,15 @@ def transitions(generation: Generation) -> int:
 
 def _is_left(attempt: Attempt) -> bool:
     """Whether the first wait was the workflow's own."""
-    if attempt.task_id is None or attempt.expected is None:
-        return False
+    return attempt.task_id is not None and _first_wait(attempt) >= WAIT_SECONDS_MIN
+
+
+def _first_wait(attempt: Attempt) -> float:
+    """What was left of it when the vendor had taken the job."""
+    if attempt.expected is None:
+        return 0.0
     submitted, _ = _seconds(attempt)
-    pace = Pace(attempt.expected.quick, attempt.expected.slow)
-    return pace.first_wait() - submitted >= WAIT_SECONDS_MIN
+    return Pace(attempt.expected.quick, attempt.expected.slow).first_wait() - submitted
 
 
 def _seconds(attempt: Attempt) -> tuple[float, float]:
@@ -80,4 +96,5 @@ def _rounds(attempt: Attempt) -> int:
 
 def _gb_seconds(attempt: Attempt) -> Decimal:
     submitted, polled = _seconds(attempt)
-    return Decimal(str(submitted)) * SUBMIT_GB + Decimal(str(polled)) * POLL_GB
+    stayed = polled - (_first_wait(attempt) if _is_left(attempt) else 0.0)
+    return Decimal(str(submitted)) * SUBMIT_GB + Decimal(str(max(0.0, stayed))) * POLL_GB

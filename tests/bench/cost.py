@@ -1,0 +1,163 @@
+"""What an image costs its owner's AWS account, by part, for each way to wait that was weighed.
+
+Counted, not guessed: the states of functions/generate.asl.yaml, the memory of template.yaml's functions, the
+writes that a generation takes with the sizes of its items, and the waiting of tests/bench/waiting.py. Assumed
+are the seconds of easel/domain/own_cost.py for steps that wait for nobody, and list prices.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import ceil
+from statistics import fmean
+from typing import Any
+
+from easel.aws.table import to_item
+from easel.domain import own_cost as own
+from easel.domain.latency import SAMPLES_MAX
+from tests.bench.waiting import DISTRIBUTIONS, Waited, waited
+from tests.fakes.pictures import picture
+from tests.fakes.scene import Scene
+from tests.template import RESOURCES, TEMPLATE
+from tests.unit.steps.vendor_words import LINK, mule_completed, mule_submitted, mule_task
+
+# Price, unit, page. Of us-east-1 on demand, arm64, without the free tier; read 2026-08.
+PRICES: dict[str, tuple[Decimal, str, str]] = {
+    "transition": (own.TRANSITION, "each", "aws.amazon.com/step-functions/pricing"),
+    "express request": (Decimal("0.000001"), "each", "aws.amazon.com/step-functions/pricing"),
+    "express": (Decimal("0.00001667"), "GB-second, 64 MB at least", "aws.amazon.com/step-functions/pricing"),
+    "lambda": (own.LAMBDA_GB_SECOND, "GB-second", "aws.amazon.com/lambda/pricing"),
+    "lambda request": (own.LAMBDA_REQUEST, "each", "aws.amazon.com/lambda/pricing"),
+    "write": (own.WRITE_UNIT, "KB", "aws.amazon.com/dynamodb/pricing"),
+    "read": (own.READ_UNIT, "4 KB", "aws.amazon.com/dynamodb/pricing"),
+    "s3 put": (own.S3_PUT, "each", "aws.amazon.com/s3/pricing"),
+    "event": (own.EVENT, "each", "aws.amazon.com/eventbridge/pricing"),
+    "api": (own.API_REQUEST, "each", "aws.amazon.com/api-gateway/pricing"),
+    "log": (own.LOG_GB, "GB", "aws.amazon.com/cloudwatch/pricing"),
+    "sqs": (Decimal("0.0000004"), "each", "aws.amazon.com/sqs/pricing"),
+}
+TARGET_USD = 0.20  # per 1,000 images of the 10 to 20 s distribution
+TASKS = 5_000
+SQS_REQUESTS = 3  # of a message: sent, received, deleted
+EXPRESS_GB = Decimal("0.0625")
+OWN_STATES = own.START_TRANSITIONS + own.SUBMIT_TRANSITIONS + own.KEPT_TRANSITIONS
+PARTS = ("transitions", "Lambda", "requests", "DynamoDB", "S3", "events", "API", "logs", "queue")
+
+
+def gb(function: str) -> Decimal:
+    """A function's memory, by the template."""
+    properties = RESOURCES[f"{function}Function"]["Properties"]
+    return Decimal(properties.get("MemorySize", TEMPLATE["Globals"]["Function"]["MemorySize"])) / 1024
+
+
+def write_units() -> int:
+    """That one generation takes from its creation to its end, by the sizes of what is written.
+
+    A record is written with its copy in by_tenant; its key in `open` moves, which takes two small writes.
+    """
+    scene = Scene(mule_submitted(), mule_task("running"), mule_completed(), links={LINK: picture()})
+    units: list[int] = []
+    save = scene.store.save
+
+    def weighed(generation: Any) -> None:
+        size = ceil(_bytes(to_item(generation, 0)) / 1024)
+        units.append(2 * size + 2 + (size + own.USAGE_UNITS) * generation.terminal)
+        save(generation)
+
+    scene.store.save = weighed  # type: ignore[method-assign]
+    made = scene.create(prompt="a sentence of an image " * 10)
+    scene.submitter.submit(made.id)
+    scene.poller.poll(made.id)
+    scene.keeper.keep(made.id)
+    return sum(units) + own.AROUND_UNITS
+
+
+def _bytes(values: Mapping[str, Mapping[str, Any]]) -> int:
+    """An item's size, nearly as DynamoDB counts it: names, and values by their kind."""
+    return sum(len(name) + _value_bytes(value) for name, value in values.items())
+
+
+def _value_bytes(value: Mapping[str, Any]) -> int:
+    ((kind, inner),) = value.items()
+    if kind == "M":
+        return 3 + sum(len(name) + _value_bytes(one) + 1 for name, one in inner.items())
+    if kind == "L":
+        return 3 + sum(_value_bytes(one) + 1 for one in inner)
+    return 1 if kind in ("BOOL", "NULL") else len(inner) // 2 + 2 if kind == "N" else len(inner.encode())
+
+
+def parts(states: float, poll_gb_seconds: float, polls: float, queued: float = 0.0) -> dict[str, float]:
+    """Dollars of 1,000 images: of so many transitions, and so much of polling."""
+    steady = (
+        own.CREATE_SECONDS * gb("Api") + own.SUBMIT_SECONDS * gb("Submit") + own.KEEP_SECONDS * gb("Persist")
+    )
+    requests = 3 + polls
+    priced = {
+        "transitions": states * float(own.TRANSITION),
+        "Lambda": (float(steady) + poll_gb_seconds) * float(own.LAMBDA_GB_SECOND),
+        "requests": requests * float(own.LAMBDA_REQUEST),
+        "DynamoDB": write_units() * float(own.WRITE_UNIT) + 2 * requests * float(own.READ_UNIT),
+        "S3": float(own.S3_PUT),
+        "events": float(own.EVENT),
+        "API": float(own.API_REQUEST),
+        "logs": float(own.LOG_GB * own.LOG_KB / 1_000_000),
+        "queue": queued,
+    }
+    return {name: 1000 * priced[name] for name in PARTS}
+
+
+def architectures(name: str) -> dict[str, dict[str, float]]:
+    """Each way to wait that was weighed, for vendors of this distribution."""
+
+    def average(policy: str) -> tuple[float, float, float, float]:
+        found: list[Waited] = waited(policy, draw, usual, TASKS + SAMPLES_MAX, [])[SAMPLES_MAX:]
+        return (
+            fmean(one.transitions for one in found),
+            fmean(one.questions for one in found),
+            fmean(one.lambda_seconds for one in found) * poll_gb,
+            fmean(one.seen_seconds for one in found),
+        )
+
+    (draw, usual), poll_gb = DISTRIBUTIONS[name], float(gb("Poll"))
+    states, _, stayed, seen = average("Easel")
+    looped, asked, worked, _ = average("fixed 5 s")
+    looped_2, asked_2, worked_2, _ = average("fixed 2 s")
+    express = float(PRICES["express request"][0]) + (seen + 1) * float(PRICES["express"][0] * EXPRESS_GB)
+    sqs = float(PRICES["sqs"][0])
+    polls = (states - 1) / own.POLL_TRANSITIONS if states > own.POLL_TRANSITIONS else 1.0
+    return {
+        "a loop of Wait, Poll, Choice: 2 s": parts(OWN_STATES + looped_2, worked_2, asked_2),
+        "a loop of Wait, Poll, Choice: 5 s": parts(OWN_STATES + looped, worked, asked),
+        "stay and ask (as built)": parts(OWN_STATES + states, stayed, polls),
+        "stay and ask, Express (5 min at most)": parts(0, stayed, polls, express),
+        "a delayed message per question: 5 s": parts(0, worked, asked, (asked + 2) * SQS_REQUESTS * sqs),
+        "a webhook of the vendor's, task token": parts(OWN_STATES + 1, 0, 1, float(own.API_REQUEST)),
+        "a webhook of the vendor's, no workflow": parts(0, 0, 1, float(own.API_REQUEST)),
+    }
+
+
+def measure() -> list[dict[str, Any]]:
+    """Dollars per 1,000 images by part, of every distribution and architecture."""
+    return [
+        {"distribution": name, "architecture": way, **{part: round(usd, 4) for part, usd in priced.items()}}
+        | {"total": round(sum(priced.values()), 3)}
+        for name in DISTRIBUTIONS
+        for way, priced in architectures(name).items()
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows in columns, and the prices."""
+    lines = [
+        f"AWS cost of 1,000 images in USD (target: {TARGET_USD} for 10 to 20 s, as built)",
+        f"{'vendor takes':>20} {'way to wait':<39}" + "".join(f"{part:>12}" for part in (*PARTS, "total")),
+    ]
+    lines += [
+        f"{one['distribution']:>20} {one['architecture']:<39}"
+        + "".join(f"{one[part]:>12.4f}" for part in (*PARTS, "total"))
+        for one in rows
+    ]
+    lines.append("List prices, us-east-1, read 2026-08:")
+    lines += [
+        f"  {name:<16} {usd:<14f} USD per {unit} ({page})" for name, (usd, unit, page) in PRICES.items()
+    ]
+    return "\n".join(lines)
