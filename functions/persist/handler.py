@@ -9,8 +9,8 @@ step = runtime.Provided(runtime.keeper)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Takes {"id"}, gives the state machine's last state, of a generation that has succeeded."""
-    generation_id = StepInput.model_validate(event).id
-    state = step.get().keep(generation_id)
-    runtime.logger().info("persisted", generation_id=generation_id, status=state["status"])
+    """Takes {"id", "next"?}, gives the state machine's last state, of a generation that has succeeded."""
+    given = StepInput.model_validate(event)
+    state = step.get().keep(given.id, given.next)
+    runtime.logger().info("persisted", generation_id=given.id, status=state["status"])
     return state

@@ -3,13 +3,15 @@
 from typing import Any
 
 from easel import runtime
-from easel.events_in import StepInput
+from easel.events_in import StepInput, without_record
 
 step = runtime.Provided(runtime.submitter)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Takes {"id"}, gives {"id", "next", "wait_seconds"}."""
+    """Takes {"id"}, gives {"id", "next", "wait_seconds"}; of {"request"}, says that it is to be created."""
+    if (unrecorded := without_record(event)) is not None:
+        return unrecorded
     generation_id = StepInput.model_validate(event).id
     after = step.get().submit(generation_id)
     runtime.logger().info(

@@ -39,7 +39,7 @@ TARGET_USD = 0.20  # per 1,000 images of the 10 to 20 s distribution
 TASKS = 5_000
 SQS_REQUESTS = 3  # of a message: sent, received, deleted
 EXPRESS_GB = Decimal("0.0625")
-OWN_STATES = own.START_TRANSITIONS + own.SUBMIT_TRANSITIONS + own.KEPT_TRANSITIONS
+OWN_STATES = own.SUBMIT_TRANSITIONS + own.KEPT_TRANSITIONS
 PARTS = ("transitions", "Lambda", "requests", "DynamoDB", "S3", "events", "API", "logs", "queue")
 
 
@@ -123,12 +123,11 @@ def architectures(name: str) -> dict[str, dict[str, float]]:
     looped_2, asked_2, worked_2, _ = average("fixed 2 s")
     express = float(PRICES["express request"][0]) + (seen + 1) * float(PRICES["express"][0] * EXPRESS_GB)
     sqs = float(PRICES["sqs"][0])
-    polls = (states - 1) / own.POLL_TRANSITIONS if states > own.POLL_TRANSITIONS else 1.0
     return {
         "a loop of Wait, Poll, Choice: 2 s": parts(OWN_STATES + looped_2, worked_2, asked_2),
         "a loop of Wait, Poll, Choice: 5 s": parts(OWN_STATES + looped, worked, asked),
-        "stay and ask (as built)": parts(OWN_STATES + states, stayed, polls),
-        "stay and ask, Express (5 min at most)": parts(0, stayed, polls, express),
+        "stay and ask (as built)": parts(OWN_STATES + states, stayed, 1),
+        "stay and ask, Express (5 min at most)": parts(0, stayed, 1, express),
         "a delayed message per question: 5 s": parts(0, worked, asked, (asked + 2) * SQS_REQUESTS * sqs),
         "a webhook of the vendor's, task token": parts(OWN_STATES + 1, 0, 1, float(own.API_REQUEST)),
         "a webhook of the vendor's, no workflow": parts(0, 0, 1, float(own.API_REQUEST)),

@@ -18,7 +18,7 @@ from easel.domain.latency import SAMPLES_MAX, expectation
 from easel.domain.polling import WAIT_SECONDS_MIN, Pace, leaves
 
 QUESTION_SECONDS = 0.3
-ROUND_TRANSITIONS = 2  # Poll and the Choice behind it
+POLL_TRANSITIONS, AGAIN_TRANSITIONS = 1, 3  # Poll; Persist that finds nothing, its Choice, and Poll again
 TASKS = 20_000
 SEED = 7
 # Of DashScope's account (https://www.alibabacloud.com/help/en/model-studio/text-to-image, read 2026-08).
@@ -57,7 +57,7 @@ def by_easel(takes: float, recent: Sequence[float], usual: float) -> Waited:
     """The workflow's way: a Wait where the first wait is worth one, then Poll, which stays."""
     expected = expectation(recent, usual)
     pace = Pace(expected.quick, expected.slow)
-    now, transitions, questions, worked = 0.0, ROUND_TRANSITIONS, 0, 0.0
+    now, transitions, questions, worked = 0.0, POLL_TRANSITIONS, 0, 0.0
     if math.floor(pace.first_wait()) >= WAIT_SECONDS_MIN:
         now, transitions = float(math.floor(pace.first_wait())), transitions + 1
     came = now
@@ -70,7 +70,7 @@ def by_easel(takes: float, recent: Sequence[float], usual: float) -> Waited:
         if leaves(now - came, gap):
             worked += now - came
             wait = math.ceil(gap)
-            transitions += ROUND_TRANSITIONS + (wait >= WAIT_SECONDS_MIN)
+            transitions += AGAIN_TRANSITIONS + (wait >= WAIT_SECONDS_MIN)
             came = now + (wait if wait >= WAIT_SECONDS_MIN else 0)
             now = came
         else:

@@ -147,7 +147,7 @@ def test_executions_and_events_are_there_for_the_aws_cli(caller: EaselCaller, st
     entered = [
         event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
     ]
-    assert entered[:2] == ["Whose start is it", "Submit to vendor"]
+    assert entered[:2] == ["Submit to vendor", "What comes next"]
     assert entered[-1] == "Persist images"
     output = json.loads(steps.describe_execution(executionArn=mine["executionArn"])["output"])
     assert output["id"] == generation["id"]

@@ -9,6 +9,7 @@ import pytest
 from easel import errors
 from easel.domain.polling import WAIT_SECONDS_MIN
 from easel.errors import FieldProblem, InvalidRequestError
+from easel.events_in import without_record
 from easel.steps.base import Next
 from easel.steps.settle import FAULT_CODES
 from easel.view import problem_view
@@ -35,7 +36,8 @@ def test_the_only_way_to_an_end_is_through_settle_or_a_refusal() -> None:
     ends = {name for name, state in STATES.items() if state["Type"] in ENDS}
     assert ends
     last = {name for name, state in STATES.items() if set(targets(state)) & ends}
-    assert last == {SETTLE, "Did it succeed", "Was it accepted", START}
+    assert last == {SETTLE, "Did it succeed", "Was it accepted", "What comes next"}
+    assert before("Nothing to start") == {"What comes next"}
     assert [name for name, state in STATES.items() if "End" in state] == [KEEP]
     assert STATES[KEEP]["OutputPath"] == STATES["Succeeded"]["OutputPath"]
     assert before("Did it succeed") == {SETTLE}
@@ -43,11 +45,14 @@ def test_the_only_way_to_an_end_is_through_settle_or_a_refusal() -> None:
 
 
 def test_execution_starts_with_a_request_or_an_id_and_fails_at_once_without_either() -> None:
-    choices = STATES[START]["Choices"]
-    assert all(choice["IsPresent"] is True for choice in choices)
-    ways = {choice["Variable"]: choice["Next"] for choice in choices}
-    assert ways == {"$.request": CREATE, "$.id": "Submit to vendor"}
-    refused = STATES[STATES[START]["Default"]]
+    assert START == "Submit to vendor"
+    ways = {choice.get("StringEquals"): choice["Next"] for choice in STATES["What comes next"]["Choices"]}
+    assert without_record({"id": "gen_1"}) is None
+    assert without_record({"id": "gen_1", "request": 1}) == {"next": "create", "request": 1}
+    assert without_record({"request": None}) == {"next": "create", "request": None}
+    assert without_record({}) == {"next": "nothing"}
+    assert ways["create"] == CREATE
+    refused = STATES[ways["nothing"]]
     assert (refused["Type"], refused["Error"]) == ("Fail", "Easel.InvalidRequest")
     problem = json.loads(refused["Cause"])
     assert problem == problem_view(
@@ -67,7 +72,10 @@ def test_the_machine_outlives_the_longest_deadline_and_a_last_step() -> None:
 
 @pytest.mark.parametrize("name", [*STEPS, SETTLE])
 def test_every_step_that_fails_goes_to_the_one_exit(name: str) -> None:
-    (rule,) = STATES[name]["Catch"]
+    *others, rule = STATES[name]["Catch"]
+    assert [(one["ErrorEquals"], one["Next"]) for one in others] == (
+        [(["NothingToKeepError"], "What comes next")] if name == KEEP else []
+    )
     assert rule["Next"] == ("Could not settle" if name == SETTLE else SETTLE)
 
 
@@ -78,7 +86,7 @@ def test_loop_over_a_choice_covers_every_word_that_a_step_may_say() -> None:
     assert shortest == WAIT_SECONDS_MIN
     plain = {choice["StringEquals"] for choice in choices if "StringEquals" in choice}
     assert plain == said, "no word is known only together with a condition"
-    assert said | {"settle"} == set(get_args(get_type_hints(Next)["next"]))
+    assert said - {"create", "nothing"} | {"settle"} == set(get_args(get_type_hints(Next)["next"]))
     assert STATES["What comes next"]["Default"] == SETTLE
 
 

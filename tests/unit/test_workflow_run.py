@@ -22,6 +22,7 @@ from tests.unit.steps.vendor_words import (
     dashscope_finished,
     mule_completed,
     mule_error,
+    mule_failed,
     mule_submitted,
     mule_task,
 )
@@ -48,8 +49,7 @@ def test_asynchronous_generation_succeeds_and_its_output_is_the_generation(machi
 
 
 USUAL_WAY = [
-    "Whose start is it", "Submit to vendor", "What comes next", "Poll vendor", "What comes next",
-    "Persist images",
+    "Submit to vendor", "What comes next", "Poll vendor", "Persist images",
 ]  # fmt: skip
 
 
@@ -68,17 +68,17 @@ def test_wait_that_costs_more_within_a_step_is_one_transition_more(machine: Make
     made = scene.create()
     run = machine(scene)
     ended = run.run(made)
-    assert ended.entered == [*USUAL_WAY[:3], "Wait before polling", *USUAL_WAY[3:]]
+    assert ended.entered == [*USUAL_WAY[:2], "Wait before polling", *USUAL_WAY[2:]]
     assert run.waits == [10]
     assert transitions(scene.now(made)) == len(USUAL_WAY) + 1
 
 
-def test_synchronous_generation_takes_two_transitions_less(machine: Make) -> None:
+def test_synchronous_generation_takes_a_transition_less(machine: Make) -> None:
     answer = dashscope_finished()
     scene = Scene(answer, links={link_of(answer): picture()})
     made = scene.create(**SYNC)
     ended = machine(scene).run(made)
-    assert ended.entered == [*USUAL_WAY[:3], USUAL_WAY[-1]]
+    assert ended.entered == [*USUAL_WAY[:2], USUAL_WAY[-1]]
     assert transitions(scene.now(made)) == len(ended.entered)
 
 
@@ -86,8 +86,29 @@ def test_refused_generation_takes_the_other_exit(machine: Make) -> None:
     scene = Scene(mule_error(400))
     made = scene.create()
     ended = machine(scene).run(made)
-    assert ended.entered == [*USUAL_WAY[:3], "Settle", "Did it succeed", "Did not succeed"]
+    assert ended.entered == [*USUAL_WAY[:2], "Settle", "Did it succeed", "Did not succeed"]
     assert transitions(scene.now(made)) == len(ended.entered)
+
+
+def test_task_that_fails_takes_its_way_by_what_poll_said(machine: Make) -> None:
+    scene = Scene(mule_submitted(), mule_failed())
+    made = scene.create()
+    ended = machine(scene).run(made)
+    assert ended.error == "Easel.Failed"
+    assert ended.entered[:5] == [*USUAL_WAY, "What comes next"]
+    assert ended.entered[5:] == ["Settle", "Did it succeed", "Did not succeed"]
+    assert transitions(scene.now(made)) == len(ended.entered)
+
+
+def test_task_that_outlasts_a_stay_is_polled_again(machine: Make) -> None:
+    scene = Scene(mule_submitted(), *[mule_task("running")] * 150, mule_completed(), links={LINK: picture()})
+    made = scene.create(deadline_seconds=3600)
+    ended = machine(scene).run(made)
+    assert ended.status == "SUCCEEDED"
+    polls = ended.entered.count("Poll vendor")
+    assert polls > 1
+    assert ended.entered.count("Persist images") == polls
+    assert transitions(scene.now(made)) == len(ended.entered) - ended.entered.count("Wait before polling")
 
 
 def test_synchronous_generation_never_waits(machine: Make) -> None:
@@ -283,11 +304,14 @@ def test_execution_that_brings_a_request_returns_its_generation(machine: Make) -
     assert ended.output is not None
     assert (ended.output["id"], ended.output["status"]) == (made.id, "succeeded")
     assert "url" not in ended.output["images"][0]
-    assert run.functions.called[:2] == ["Create", "Submit"]
+    assert run.functions.called[:3] == ["Submit", "Create", "Submit"]
+    assert transitions(made) == len(ended.entered)
     assert made.origin.execution is not None
     assert made.origin.execution.endswith("an-order-of-mine")
     assert scene.workflow.ids == [], "this execution carries it"
-    assert "PLANTED-PROMPT" not in "".join(run.functions.states[:-1])
+    given_back, *between, _ = run.functions.states
+    assert "PLANTED-PROMPT" in given_back, "to be created"
+    assert "PLANTED-PROMPT" not in "".join(between)
 
 
 def test_execution_that_brings_a_wrong_request_fails_with_a_problem_that_names_the_field(
@@ -299,7 +323,7 @@ def test_execution_that_brings_a_wrong_request_fails_with_a_problem_that_names_t
     assert (ended.status, ended.error) == ("FAILED", "Easel.InvalidRequest")
     problem = json.loads(ended.cause or "")
     assert (problem["status"], [one["field"] for one in problem["errors"]]) == (422, ["size"])
-    assert run.functions.called == ["Create"]
+    assert run.functions.called == ["Submit", "Create"]
     assert scene.store.records == {}
 
 
@@ -309,7 +333,7 @@ def test_execution_that_brings_nothing_fails_at_once(machine: Make, given: dict[
     ended = run.execute(f"nothing-{len(given)}-{len(str(given))}", given)
     assert (ended.status, ended.error) == ("FAILED", "Easel.InvalidRequest")
     assert [one["field"] for one in json.loads(ended.cause or "")["errors"]] == ["request"]
-    assert run.functions.called == []
+    assert run.functions.called == ["Submit"]
 
 
 @pytest.mark.parametrize("given", ["text", None, [REQUEST]])
@@ -324,7 +348,7 @@ def test_execution_whose_first_step_was_killed_makes_one_generation(machine: Mak
     scene = Scene(mule_completed(), links={LINK: picture()})
     run = machine(scene, Create=[KilledError("out of memory")] * 2)
     assert run.execute("killed", {"request": REQUEST}).status == "SUCCEEDED"
-    assert run.functions.called[:4] == ["Create", "Create", "Create", "Submit"]
+    assert run.functions.called[:5] == ["Submit", "Create", "Create", "Create", "Submit"]
     assert len(scene.store.records) == 1
 
 

@@ -26,6 +26,7 @@
     │   └── AddressRefusedError      the link is not on the vendor's list of result hosts
     ├── ImageInvalidError            the bytes are not the image that was promised
     ├── ImageUnavailableError        the bytes could not be fetched
+    ├── NothingToKeepError           the vendor has no image yet; the step before said what comes next
     ├── NotDeliveredError            the generation has ended without an image; Settle says how
     ├── VersionConflictError         somebody else wrote the record first
     ├── AlreadyExistsError           the record, or the idempotency key, is there already
@@ -209,6 +210,10 @@ class ImageInvalidError(EaselError):
 
 class ImageUnavailableError(EaselError):
     """The image could not be fetched from where the vendor said it is."""
+
+
+class NothingToKeepError(EaselError):
+    """The vendor has no image yet, or will have none: the step before said what comes next."""
 
 
 class NotDeliveredError(EaselError):

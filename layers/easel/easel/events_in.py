@@ -1,5 +1,6 @@
 """What the functions are invoked with: by workflows, by the schedule, by events."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
@@ -25,7 +26,16 @@ class StepInput(BaseModel):
     """A step's input. Other keys of the state are the workflow's own."""
 
     id: str = Field(pattern=f"^{GENERATION_ID.pattern}$")
+    next: str = Field(default="persist", description="what the step before said")
     fault: Fault | None = None
+
+
+def without_record(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the workflow does with an input that names no generation: it makes one of the request, or ends.
+    None for one that has its record."""
+    if "request" in event:
+        return {"next": "create", "request": event["request"]}
+    return None if "id" in event else {"next": "nothing"}
 
 
 class EndedExecution(BaseModel):

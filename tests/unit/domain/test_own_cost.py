@@ -39,7 +39,7 @@ def test_usual_one_costs_less_than_a_tenth_of_a_cent(generation: Generation) -> 
 
 
 def test_transitions_of_the_shortest_way_are_the_greater_part() -> None:
-    assert 6 * TRANSITION < usd(ended(queued(), Status.CANCELED)) < 10 * TRANSITION
+    assert 5 * TRANSITION < usd(ended(queued(), Status.CANCELED)) < 10 * TRANSITION
 
 
 def test_the_longer_a_task_is_polled_the_more_it_costs() -> None:

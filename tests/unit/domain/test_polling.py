@@ -43,7 +43,7 @@ def test_route_that_got_quicker_is_found_out_although_nobody_asks_before_the_fir
 
 @pytest.mark.parametrize(
     ("stayed", "gap", "leaving"),
-    [(0, 1, False), (0, 22, False), (0, 23, True), (STAY_SECONDS - 2, 1, False), (STAY_SECONDS, 1, True)],
+    [(0, 1, False), (0, 30, False), (0, 31, True), (STAY_SECONDS - 2, 1, False), (STAY_SECONDS, 1, True)],
 )
 def test_step_leaves_for_long_waits_and_after_a_bounded_stay(
     stayed: float, gap: float, *, leaving: bool

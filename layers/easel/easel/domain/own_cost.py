@@ -8,7 +8,7 @@ Status reads and storage are not in it: they are the caller's to choose.
 
 from decimal import Decimal
 
-from easel.domain.generation import Attempt, Generation
+from easel.domain.generation import Attempt, AttemptState, Generation
 from easel.domain.money import Money
 from easel.domain.polling import STAY_SECONDS, WAIT_SECONDS_MIN, Pace
 
@@ -19,9 +19,14 @@ S3_PUT, EVENT, API_REQUEST = Decimal("0.000005"), Decimal("0.000001"), Decimal("
 
 # States that the workflow enters, each a transition (functions/generate.asl.yaml). What a retry or a wait for
 # a turn adds is not in the record.
-START_TRANSITIONS = 1
-SUBMIT_TRANSITIONS = POLL_TRANSITIONS = 2  # the step and the Choice after it
-WAIT_TRANSITIONS = 1
+CREATE_TRANSITIONS = (
+    4  # of a workflow of the caller's: Submit that finds no record, Create, a Choice after each
+)
+SUBMIT_TRANSITIONS = 2  # the step and the Choice after it
+POLL_TRANSITIONS = WAIT_TRANSITIONS = 1
+AGAIN_TRANSITIONS = (
+    2  # Persist that finds nothing to keep, and the Choice, before Poll or Submit again or the end
+)
 KEPT_TRANSITIONS, NOT_KEPT_TRANSITIONS = 1, 3  # Persist; Settle, its Choice, and the end
 LOG_GB, LOG_KB = Decimal("0.5"), Decimal(8)  # half of it Easel's lines, half Lambda's own
 
@@ -60,11 +65,14 @@ def transitions(generation: Generation) -> int:
     """That the workflow takes from the start to the end, where no step is repeated."""
     asks = max(1, len(generation.attempts))
     waiting = sum(
-        POLL_TRANSITIONS * _rounds(attempt) + WAIT_TRANSITIONS * _is_left(attempt)
+        (POLL_TRANSITIONS + AGAIN_TRANSITIONS) * _rounds(attempt)
+        - AGAIN_TRANSITIONS * (attempt.task_id is not None and attempt.state is AttemptState.SUCCEEDED)
+        + WAIT_TRANSITIONS * _is_left(attempt)
         for attempt in generation.attempts
     )
+    start = CREATE_TRANSITIONS if generation.origin.execution else 0
     end = KEPT_TRANSITIONS if generation.images else NOT_KEPT_TRANSITIONS
-    return START_TRANSITIONS + SUBMIT_TRANSITIONS * asks + waiting + end
+    return start + SUBMIT_TRANSITIONS * asks + waiting + end
 
 
 def _is_left(attempt: Attempt) -> bool:
@@ -89,7 +97,7 @@ def _seconds(attempt: Attempt) -> tuple[float, float]:
 
 
 def _rounds(attempt: Attempt) -> int:
-    """Of a poll and its Choice. A poll stays for a while, so most tasks need one."""
+    """Of a poll. It stays for a while, so most tasks need one."""
     _, polled = _seconds(attempt)
     return 0 if attempt.task_id is None else 1 + int(polled / STAY_SECONDS)
 

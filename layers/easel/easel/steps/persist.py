@@ -17,6 +17,7 @@ from easel.errors import (
     ImageInvalidError,
     ImageUnavailableError,
     NotDeliveredError,
+    NothingToKeepError,
     NotSentError,
 )
 from easel.ports import Clock, GenerationStore, ImageStore, Transport
@@ -132,9 +133,12 @@ class Keeper:
     persister: Persister
     settler: Settler
 
-    def keep(self, generation_id: str) -> dict[str, Any]:
+    def keep(self, generation_id: str, said: str = "persist") -> dict[str, Any]:
         """The state machine's last state. Raises what `persist` does, and NotDeliveredError where the
-        generation ended otherwise: its deadline came, or it was canceled meanwhile."""
+        generation ended otherwise: its deadline came, or it was canceled meanwhile; and NothingToKeepError
+        where the step before `said` that something else comes next."""
+        if said != "persist":
+            raise NothingToKeepError(f"{generation_id} has no image to keep: {said} comes next")
         self.persister.persist(generation_id)
         state = self.settler.settle(generation_id)
         if state["status"] != Status.SUCCEEDED:
