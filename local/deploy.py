@@ -99,7 +99,7 @@ def _archive(folder: Path) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file():  # bytecode too: it is never checked by the times of files
                 entry = zipfile.ZipInfo(str(path.relative_to(folder)), ZIP_EPOCH)
                 entry.external_attr = path.stat().st_mode << 16
                 package.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=1)
