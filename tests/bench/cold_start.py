@@ -1,0 +1,170 @@
+"""Cold start of each function from its artifact: instructions of import and init, and peak memory.
+
+Each runs in a process of its own, laid out as Lambda lays it out (package, then layers), with the
+environment of the built template. Instructions are valgrind's, less those of an interpreter that has only
+what Lambda's runtime client loads before a handler. A yardstick is the same work as a good engineer would
+write it by default, with the same libraries and bytecode, but botocore's data as they are published.
+"""
+
+import compileall
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import Any
+
+import botocore
+from samtranslator.yaml_helper import yaml_parse
+
+from local.build import Build, build
+
+YARDSTICKS = Path(__file__).with_name("yardsticks")
+# Function to the part of its yardstick that it may take, at most; None: measured without one.
+TARGETS: Mapping[str, float] = {
+    "Submit": 0.6, "Poll": 0.6, "Persist": 0.6, "Settle": 0.6, "Api": 0.75, "Intake": 0.75,
+}  # fmt: skip
+PEAK_MIB_MAX = 48.0
+COUNTED_SECONDS = 300.0
+# What awslambdaric imports before it imports a handler (awslambdaric 4.2, read 2026-11).
+RUNTIME = "import decimal, enum, functools, json, logging, os, sys, time, traceback, types, typing, datetime"
+LOAD = "sys.path[:0] = sys.argv[1].split(os.pathsep)\nimport"
+PEAK = "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+
+
+def environment(built: Build, function: str) -> dict[str, str]:
+    """The function's variables: parameters have their defaults, and names of things one and the same word."""
+    template = yaml_parse((built.folder / "template.yaml").read_text())
+    defaults = {name: str(one.get("Default", "")) for name, one in template["Parameters"].items()}
+    own = template["Resources"][f"{function}Function"]["Properties"].get("Environment", {"Variables": {}})
+    variables = {**template["Globals"]["Function"]["Environment"]["Variables"], **own["Variables"]}
+    return {name: _value(value, defaults) for name, value in variables.items()}
+
+
+def _value(value: Any, defaults: Mapping[str, str]) -> str:
+    if isinstance(value, Mapping):
+        return defaults.get(str(value.get("Ref", "")), "some-name")
+    return str(value)
+
+
+class Process:
+    """Runs a handler's import and init in a fresh interpreter, without this machine's packages."""
+
+    def __init__(self, folders: Sequence[Path], variables: Mapping[str, str]) -> None:
+        self._path = os.pathsep.join(str(folder) for folder in folders)
+        self._variables = {
+            **variables,
+            "PATH": os.environ["PATH"],
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+        }
+
+    def instructions(self, code: str) -> int:
+        """Millions of instructions of a program."""
+        counting = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+        said = self._run(counting, code).stderr
+        found = re.search(r"I\s+refs:\s+([\d,]+)", said)
+        assert found, said
+        return round(int(found[1].replace(",", "")) / 2**20)
+
+    def peak_mib(self, code: str) -> float:
+        """The largest resident size of a program: the least of three runs."""
+        return min(float(self._run([], f"{code}\n{PEAK}").stdout.split()[-1]) for _ in range(3))
+
+    def _run(self, before: Sequence[str], code: str) -> subprocess.CompletedProcess[str]:
+        # The interpreter itself: the environment's is a link, whose start would look for the environment.
+        interpreter = str(Path(sys.executable).resolve())
+        return subprocess.run(
+            [*before, interpreter, "-S", "-s", "-P", "-c", code, self._path],
+            env=self._variables,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=COUNTED_SECONDS,
+        )
+
+
+def published_layer(built: Build) -> Path:
+    """The layer with botocore's data as they are published, for the yardsticks."""
+    target = Path("build") / "bench" / built.fingerprint[:16]
+    if not target.is_dir():
+        unfinished = target.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.copytree(built.folder / "EaselLayer" / "python", unfinished)
+        data = unfinished / "botocore" / "data"
+        shutil.rmtree(data)
+        shutil.copytree(Path(botocore.__file__).with_name("data"), data)
+        unfinished.rename(target)
+    yardsticks = target / "tests" / "bench" / "yardsticks"
+    shutil.rmtree(yardsticks, ignore_errors=True)
+    shutil.copytree(YARDSTICKS, yardsticks)
+    compileall.compile_dir(yardsticks, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    return target.resolve()
+
+
+def cold_start(module: str, folders: Sequence[Path], variables: Mapping[str, str]) -> dict[str, Any]:
+    """Millions of instructions beyond the runtime's own, and the peak of the whole process."""
+    process = Process(folders, variables)
+    whole = process.instructions(f"{RUNTIME}\n{LOAD} {module}")
+    return {
+        "instructions_mi": whole - process.instructions(RUNTIME),
+        "peak_mib": round(process.peak_mib(f"{RUNTIME}\n{LOAD} {module}"), 1),
+    }
+
+
+def measure() -> list[dict[str, Any]]:
+    """A row for each function. Two are measured at a time: instructions do not mind."""
+    built = build()
+    names = sorted(
+        path.name.removesuffix("Function")
+        for path in built.folder.glob("*Function")
+        if path.name != "ConsoleFunction"  # has nothing of the layer
+    )
+    published = published_layer(built)
+
+    def row(name: str) -> dict[str, Any]:
+        variables = environment(built, name)
+        layers = ["EaselLayer"] + (["McpLayer"] if name == "Mcp" else [])
+        folders = [built.folder / f"{name}Function", *(built.folder / one / "python" for one in layers)]
+        found = {"function": name, **cold_start("handler", folders, variables), "target": TARGETS.get(name)}
+        if name in TARGETS:
+            conventional = cold_start(f"tests.bench.yardsticks.{name.lower()}", [published], variables)
+            found["yardstick_mi"] = conventional["instructions_mi"]
+            found["yardstick_mib"] = conventional["peak_mib"]
+            found["ratio"] = round(found["instructions_mi"] / conventional["instructions_mi"], 2)
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        return sorted(pool.map(row, names), key=lambda one: (one["target"] is None, one["function"]))
+
+
+def show(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The rows as a table."""
+    print("Cold start (import and init: millions of instructions beyond Lambda's own)")
+    heads = (
+        f"{'function':>10} {'Mi':>6} {'yardstick':>10} {'ratio':>6} {'target':>7}",
+        f"{'peak MiB':>9} {'target':>7}",
+    )
+    print(*heads)
+    for row in rows:
+        against = [f"{row[key]}" if row.get(key) else "" for key in ("yardstick_mi", "ratio", "target")]
+        print(
+            f"{row['function']:>10} {row['instructions_mi']:>6} {against[0]:>10} {against[1]:>6}"
+            f" {against[2]:>7} {row['peak_mib']:>9} {PEAK_MIB_MAX:>7}"
+        )
+
+
+if __name__ == "__main__":
+    found = measure()
+    print(json.dumps(found)) if "--json" in sys.argv else show(found)
