@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import BatchInput
+from easel.wiring.batches import collector
 
-step = runtime.Provided(runtime.collector)
+step = runtime.Provided(collector)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from easel import runtime
 from easel.errors import ConflictError, LimitReachedError, RequestError
 from easel.events_in import CreateInput
 from easel.steps.settle import refused_state
+from easel.wiring.creating import requests_of_workflows
 
-step = runtime.Provided(runtime.requests_of_workflows)
+step = runtime.Provided(requests_of_workflows)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

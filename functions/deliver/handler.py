@@ -4,15 +4,16 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import DeliveryInput
+from easel.wiring.telling import deliverer
 
-step = runtime.Provided(runtime.deliverer)
+step = runtime.Provided(deliverer)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Takes {"id"}, gives {"id", "done", "wait_seconds"}."""
     delivery_id = DeliveryInput.model_validate(event).id
-    deliverer = step.get()
-    delivery = deliverer.deliver(delivery_id)
+    teller = step.get()
+    delivery = teller.deliver(delivery_id)
     runtime.logger().info(
         "delivery",
         delivery_id=delivery.id,
@@ -20,4 +21,4 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         status=delivery.status.value,
         attempts=len(delivery.attempts),
     )
-    return deliverer.state(delivery)
+    return teller.state(delivery)

@@ -5,8 +5,9 @@ from typing import Any
 from easel import runtime
 from easel.domain.batch import chunk_number
 from easel.events_in import BatchInput
+from easel.wiring.batches import feeder
 
-step = runtime.Provided(runtime.feeder)
+step = runtime.Provided(feeder)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

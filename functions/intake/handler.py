@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import IntakeEvent
+from easel.wiring.intake import intake
 
-step = runtime.Provided(runtime.intake)
+step = runtime.Provided(intake)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -13,7 +14,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     given = IntakeEvent.model_validate(event)
     source = given.dropped
     runtime.logger().append_keys(event_id=given.id)  # on every line of this event
-    intake = step.get()
-    made = intake.dropped(source, event) if source else intake.requested(given.detail, given.id, event)
+    taker = step.get()
+    made = taker.dropped(source, event) if source else taker.requested(given.detail, given.id, event)
     runtime.logger().info("taken in", made=made)
     return {"id": made}

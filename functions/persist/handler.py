@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import StepInput
+from easel.wiring.keeping import keeper
 
-step = runtime.Provided(runtime.keeper)
+step = runtime.Provided(keeper)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

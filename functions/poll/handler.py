@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import StepInput
+from easel.wiring.attempts import poller
 
-step = runtime.Provided(runtime.poller)
+step = runtime.Provided(poller)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import BatchInput
+from easel.wiring.batches import preparer
 
-step = runtime.Provided(runtime.preparer)
+step = runtime.Provided(preparer)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import StepInput
+from easel.wiring.ending import settler
 
-step = runtime.Provided(runtime.settler)
+step = runtime.Provided(settler)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import StepInput, without_record
+from easel.wiring.attempts import submitter
 
-step = runtime.Provided(runtime.submitter)
+step = runtime.Provided(submitter)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

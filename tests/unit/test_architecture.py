@@ -97,12 +97,13 @@ ARROWS: Mapping[str, set[str]] = {
         "errors", "openapi", "ports", "signatures",
     },
     "openapi": {"openapi", "catalogue", "domain", "errors", "steps", "view"},
-    "runtime": {
-        "aws", "catalogue", "domain", "errors", "ports", "public_http", "routing", "steps", "settings",
-        "signatures", "transport", "view",
+    "runtime": {"aws", "settings"},
+    "wiring": {
+        "wiring", "runtime", "aws", "catalogue", "domain", "errors", "public_http", "routing", "steps",
+        "settings", "signatures", "transport",
     },
-    "entrance": {"runtime", "aws", "catalogue", "doors", "settings", "steps"},
-    "functions": {"runtime", "entrance", "steps", "doors", "events_in", "domain", "errors"},
+    "entrance": {"runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
+    "functions": {"runtime", "wiring", "entrance", "steps", "doors", "events_in", "domain", "errors"},
 }  # fmt: skip
 # What each part may import of others, beside the standard library.
 THIRD_PARTIES: Mapping[str, set[str]] = {

@@ -2,6 +2,8 @@
 
 import importlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import _lru_cache_wrapper
@@ -35,7 +37,8 @@ VALUES = {
 
 def forget() -> None:
     """What was made before, with other settings."""
-    for module in (runtime, clients, entrance):
+    wiring = [module for name, module in sys.modules.items() if name.startswith("easel.wiring.")]
+    for module in (runtime, clients, entrance, *wiring):
         for made in vars(module).values():
             if isinstance(made, _lru_cache_wrapper):
                 made.cache_clear()
@@ -151,3 +154,23 @@ def test_functions_that_make_and_end_generations_are_known_by_their_parts(
     assert {f"{name}Function" for name in ("Api", "Mcp", "Intake", "Create", "Feed")} <= made_by[Creator]
     assert {"SettleFunction", "ReconcileFunction"} <= made_by[Settler]
     assert all(made_by.values())
+
+
+# What takes long to import, and the functions whose step has no use for it.
+DEAR = {
+    "easel.signatures",
+    "easel.public_http",
+    "easel.steps.prepare",
+    "easel.steps.intake",
+    "easel.aws.files",
+}
+LEAN = ("Submit", "Poll", "Persist", "Settle")
+LOADED = "import sys, functions.{name}.handler; print(*sys.modules)"
+
+
+@pytest.mark.parametrize("function", LEAN)
+def test_step_of_a_generation_imports_nothing_dear_that_it_has_no_use_for(function: str) -> None:
+    program = LOADED.format(name=function.lower())
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert not DEAR & set(said.split())
+    assert f"easel.steps.{function.lower()}" in said.split()

@@ -1,6 +1,6 @@
 """Wiring of the HTTP API: the native calls, the front doors and the assistant's tools.
 
-Apart from `runtime.py`, so that the steps' functions import no door.
+Apart from `wiring`, so that the steps' functions import no door.
 """
 
 from functools import cache
@@ -22,24 +22,7 @@ from easel.doors.native import NativeDoor
 from easel.doors.openai import OpenAiDoor
 from easel.doors.pixeldojo import PixelDojoDoor
 from easel.doors.webhooks import WebhookDoor
-from easel.runtime import (
-    SystemClock,
-    announcer,
-    batch_planner,
-    batcher,
-    creator,
-    fact_log,
-    files,
-    images,
-    inbox,
-    logger,
-    signing_keys,
-    store,
-    tenants,
-    uploads,
-    vendor_keys,
-    webhooks,
-)
+from easel.runtime import SystemClock, fact_log, logger
 from easel.settings import loopback_webhooks, setting
 from easel.steps.cancel import Canceler
 from easel.steps.gate import Gate
@@ -50,6 +33,12 @@ from easel.steps.read import Reader
 from easel.steps.standing import Standings
 from easel.steps.uploads import Uploader
 from easel.steps.usage import UsageReport
+from easel.wiring.batches import batch_planner, batcher, files
+from easel.wiring.creating import creator, inbox, uploads
+from easel.wiring.ending import announcer, tenants, webhooks
+from easel.wiring.records import images, store
+from easel.wiring.telling import signing_keys
+from easel.wiring.vendors import vendor_keys
 
 
 def usage() -> DynamoUsage:

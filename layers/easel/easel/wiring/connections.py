@@ -1,0 +1,12 @@
+"""Connections to vendors and to where their results lie."""
+
+from functools import cache
+
+from easel.settings import trusted_hosts
+from easel.transport import HttpTransport
+
+
+@cache
+def transport() -> HttpTransport:
+    """The one connection pool to vendors and result hosts."""
+    return HttpTransport(trusted_hosts())

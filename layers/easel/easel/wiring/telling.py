@@ -1,0 +1,29 @@
+"""Telling webhooks: the step Deliver."""
+
+from collections.abc import Callable
+
+from easel.aws.clients import client
+from easel.aws.secrets import SecretText
+from easel.public_http import PublicHttp
+from easel.runtime import SystemClock, fact_log
+from easel.settings import loopback_webhooks, setting, webhook_schedule
+from easel.signatures import SigningKeys, keys_of
+from easel.steps.deliver import Deliverer
+from easel.wiring.ending import deliveries, tenants
+from easel.wiring.records import images, store
+
+
+def signing_keys() -> Callable[[str], SigningKeys]:
+    """The keys by which webhooks are signed, by tenant."""
+    secret = SecretText(client("secretsmanager"), setting("EASEL_SIGNING_SECRET"))
+    default_tenant = setting("EASEL_DEFAULT_TENANT")
+    return lambda tenant: keys_of(tenant, secret.get(), default_tenant)
+
+
+def deliverer() -> Deliverer:
+    """The Deliver step."""
+    posts, clock = PublicHttp(allow_loopback=loopback_webhooks()), SystemClock()
+    tell = fact_log().tell
+    return Deliverer(
+        store(), deliveries(), tenants(), images(), posts, signing_keys(), clock, tell, webhook_schedule()
+    )

@@ -1,0 +1,35 @@
+"""Talking to vendors."""
+
+from functools import cache
+
+from easel.aws.clients import client
+from easel.aws.route_states import DynamoRouteStates
+from easel.aws.secrets import SecretVendorKeys
+from easel.catalogue import CATALOGUE
+from easel.runtime import SystemClock, fact_log
+from easel.settings import limits, setting, vendor_base_urls
+from easel.steps.route_desk import RouteDesk
+from easel.steps.vendor_calls import VendorCalls
+from easel.wiring.connections import transport
+from easel.wiring.records import images
+
+
+@cache
+def vendor_keys() -> SecretVendorKeys:
+    """The vendors' keys."""
+    return SecretVendorKeys(client("secretsmanager"), setting("EASEL_VENDOR_KEYS_SECRET"))
+
+
+def vendor_calls() -> VendorCalls:
+    """Asking vendors."""
+    return VendorCalls(transport(), vendor_keys(), images(), CATALOGUE, vendor_base_urls())
+
+
+def route_states() -> DynamoRouteStates:
+    """What is known of the routes now."""
+    return DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"))
+
+
+def route_desk() -> RouteDesk:
+    """Turns at the routes, within the vendors' limits."""
+    return RouteDesk(route_states(), CATALOGUE, limits(), SystemClock(), fact_log().tell)
