@@ -3,7 +3,7 @@
 from typing import Any
 
 from easel import runtime
-from easel.events_in import IntakeEvent
+from easel.intake_events import IntakeEvent
 from easel.wiring.intake import intake
 
 step = runtime.Provided(intake)

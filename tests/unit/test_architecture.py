@@ -88,6 +88,7 @@ ARROWS: Mapping[str, set[str]] = {
     "batch_view": {"domain", "plain"},
     "gallery": set(),
     "events_in": {"domain"},
+    "intake_events": {"domain"},
     "steps": {
         "steps", "routing", "plain", "view", "batch_view", "gallery", "catalogue", "vendors", "domain",
         "errors", "key_ports", "ports", "signatures", "webhook_ports", "wire",
@@ -103,13 +104,16 @@ ARROWS: Mapping[str, set[str]] = {
         "settings", "signatures", "transport",
     },
     "entrance": {"runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
-    "functions": {"runtime", "wiring", "entrance", "steps", "doors", "events_in", "domain", "errors"},
+    "functions": {
+        "runtime", "wiring", "entrance", "steps", "doors", "events_in", "intake_events", "domain", "errors",
+    },
 }  # fmt: skip
 # What each part may import of others, beside the standard library.
 THIRD_PARTIES: Mapping[str, set[str]] = {
     "domain": {"pydantic"},
     "vendors": {"pydantic"},
     "events_in": {"pydantic"},
+    "intake_events": {"pydantic"},
     "transport": {"urllib3"},
     "signatures": {"cryptography"},
     "aws": {"boto3", "botocore", "pydantic"},

@@ -163,6 +163,8 @@ DEAR = {
     "easel.steps.prepare",
     "easel.steps.intake",
     "easel.aws.files",
+    "easel.aws.batches",
+    "easel.domain.batch",
 }
 LEAN = ("Submit", "Poll", "Persist", "Settle")
 LOADED = "import sys, functions.{name}.handler; print(*sys.modules)"

@@ -1,11 +1,10 @@
-"""What the functions are invoked with: by workflows, by the schedule, by events."""
+"""What the functions are invoked with: by workflows and by the schedule."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from easel.domain.batch import Source
 from easel.domain.ids import (
     BATCH_ID,
     DELIVERY_ID,
@@ -83,40 +82,3 @@ class DeliveryInput(BaseModel):
     """The Deliver step's input."""
 
     id: str = Field(pattern=f"^{DELIVERY_ID.pattern}$")
-
-
-class S3Object(BaseModel):
-    """The object of an `Object Created` event."""
-
-    key: str
-    etag: str
-    size: int = 0
-
-
-class S3Bucket(BaseModel):
-    """Its bucket."""
-
-    name: str
-
-
-class S3Detail(BaseModel):
-    """Its detail."""
-
-    bucket: S3Bucket
-    object: S3Object
-
-
-class IntakeEvent(BaseModel):
-    """An EventBridge event: of S3 about a file, or of a caller with a request."""
-
-    id: str
-    source: str
-    detail: dict[str, Any]
-
-    @property
-    def dropped(self) -> Source | None:
-        """The file that was dropped; None where it is a caller's request."""
-        if self.source != "aws.s3":
-            return None
-        told = S3Detail.model_validate(self.detail)
-        return Source(bucket=told.bucket.name, key=told.object.key, etag=told.object.etag.strip('"'))

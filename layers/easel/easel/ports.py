@@ -1,19 +1,24 @@
-"""What the steps need from the outside world. AWS, HTTP and fakes implement these."""
+"""What the steps need from the outside world. AWS, HTTP and fakes implement these.
+
+The models are imported for their types alone: no function shall load those of others."""
+
+from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
-from easel.domain.batch import Batch, Source, Tally
-from easel.domain.failover import RouteState
-from easel.domain.generation import Generation, Image
-from easel.domain.holding import Held
-from easel.domain.ledger import Reserving, UsageRow
-from easel.domain.tenancy import ApiKey, Tenant
-from easel.wire import HttpResponse
+if TYPE_CHECKING:
+    from easel.domain.batch import Batch, Source, Tally
+    from easel.domain.failover import RouteState
+    from easel.domain.generation import Generation, Image
+    from easel.domain.holding import Held
+    from easel.domain.ledger import Reserving, UsageRow
+    from easel.domain.tenancy import ApiKey, Tenant
+    from easel.wire import HttpResponse
 
 
 class Clock(Protocol):

@@ -14,11 +14,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from easel.aws.batch_keys import batch_key
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.domain.batch import Batch, Tally
 from easel.domain.ids import BATCH_PLACE, batch_place
 from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
-from easel.ports import BatchPage, ChunkTally, Hold
+from easel.ports import BatchPage, ChunkTally
 
 MAPS = ("cost", "possibly_billed")  # kept flat, as cost_USD: an ADD cannot make the map around a number
 
@@ -56,7 +57,7 @@ class DynamoBatches:
 
     def list(self, tenant: str, limit: int, cursor: str | None) -> BatchPage:
         """One query, of one record more than the page holds, and one read of the page's tallies."""
-        start = {"ExclusiveStartKey": _start_key(tenant, cursor)} if cursor is not None else {}
+        start = {"ExclusiveStartKey": _startbatch_key(tenant, cursor)} if cursor is not None else {}
         page = self._client.query(
             TableName=self._table,
             IndexName="by_tenant",
@@ -79,7 +80,7 @@ class DynamoBatches:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_key(batch.id, "bat"),
+                Key=batch_key(batch.id, "bat"),
                 UpdateExpression="SET announced = :yes REMOVE open_pk, open_sk",
                 ConditionExpression="version = :told",
                 ExpressionAttributeValues={":yes": {"BOOL": True}, ":told": {"N": str(batch.version)}},
@@ -107,7 +108,7 @@ class DynamoBatches:
         added = _flat(now.minus(before.tally))
         if not added:
             return
-        item = attributes({**_flat(_values(now)), "version": before.version + 1}) | _key(
+        item = attributes({**_flat(_values(now)), "version": before.version + 1}) | batch_key(
             batch_id, _chunk(number)
         )
         condition = "version = :read" if before.version else "attribute_not_exists(pk)"
@@ -117,7 +118,7 @@ class DynamoBatches:
         names = {f"#{place}": name for place, name in enumerate(added)}
         update = {
             "TableName": self._table,
-            "Key": _key(batch_id, "tally"),
+            "Key": batch_key(batch_id, "tally"),
             "UpdateExpression": "ADD " + ", ".join(f"#{place} :{place}" for place in range(len(added))),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {
@@ -139,12 +140,14 @@ class DynamoBatches:
         record["expires_at"] = int(epoch(batch.created_at + self._retention))
         if not batch.announced:
             record |= {"open_pk": "open", "open_sk": batch.updated_at.isoformat()}
-        item = attributes(record) | _key(batch.id, "bat")
+        item = attributes(record) | batch_key(batch.id, "bat")
         request = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
         self._client.put_item(**request, **({"ExpressionAttributeValues": values} if values else {}))
 
     def _item(self, batch_id: str, part: str) -> dict[str, Any]:
-        answer = self._client.get_item(TableName=self._table, Key=_key(batch_id, part), ConsistentRead=True)
+        answer = self._client.get_item(
+            TableName=self._table, Key=batch_key(batch_id, part), ConsistentRead=True
+        )
         item: dict[str, Any] = answer.get("Item", {})
         return item
 
@@ -154,7 +157,7 @@ class DynamoBatches:
     def _tallies(self, batch_ids: Sequence[str]) -> dict[str, Tally]:
         """The tallies of those of a page's batches that have one, by batch: a hundred keys at most."""
         found: dict[str, Tally] = {}
-        keys = [_key(one, "tally") for one in batch_ids]
+        keys = [batch_key(one, "tally") for one in batch_ids]
         while keys:
             request = {self._table: {"Keys": keys, "ConsistentRead": True}}
             answer = self._client.batch_get_item(RequestItems=request)
@@ -162,23 +165,6 @@ class DynamoBatches:
                 found[item["pk"]["S"].partition("#")[2]] = _tally(_numbers(item))
             keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
         return found
-
-
-def take_hold(table: str, hold: Hold) -> dict[str, Any]:
-    """The update by which a row takes what it may cost of its batch's cap; refused where that is reached."""
-    room = hold.cap_usd - hold.usd
-    # Of a batch that nothing was taken of yet there is no number to compare.
-    first = "attribute_not_exists(committed_usd) OR " if room >= 0 else ""
-    return {
-        "TableName": table,
-        "Key": _key(hold.batch_id, "tally"),
-        "UpdateExpression": "ADD committed_usd :usd",
-        "ConditionExpression": f"{first}committed_usd <= :room",
-        "ExpressionAttributeValues": {
-            ":usd": {"N": format(hold.usd, "f")},
-            ":room": {"N": format(room, "f")},
-        },
-    }
 
 
 def _list_of(tenant: str) -> str:
@@ -189,22 +175,18 @@ def _place(batch: Batch) -> str:
     return batch_place(batch.created_at, batch.id)
 
 
-def _start_key(tenant: str, cursor: str) -> dict[str, Any]:
+def _startbatch_key(tenant: str, cursor: str) -> dict[str, Any]:
     """What a cursor stands for. It never leaves its caller's tenant, whatever batch it names."""
     place = BATCH_PLACE.fullmatch(cursor)
     if place is None:
         problem = FieldProblem("cursor", "is not a cursor that this list gave")
         raise InvalidRequestError("The cursor is not valid.", [problem])
-    return _key(place[1], "bat") | {"list_pk": {"S": _list_of(tenant)}, "list_sk": {"S": cursor}}
+    return batch_key(place[1], "bat") | {"list_pk": {"S": _list_of(tenant)}, "list_sk": {"S": cursor}}
 
 
 def _numbers(item: Mapping[str, Any]) -> dict[str, Decimal]:
     """An item's numbers, exact: there is money among them."""
     return {name: Decimal(value["N"]) for name, value in item.items() if "N" in value}
-
-
-def _key(batch_id: str, part: str) -> dict[str, Any]:
-    return {"pk": {"S": f"bat#{batch_id}"}, "sk": {"S": part}}
 
 
 def _chunk(number: int) -> str:

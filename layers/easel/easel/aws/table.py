@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from easel.aws.batches import take_hold
+from easel.aws.batch_keys import take_hold
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.aws.ledger import reserve, settle, spent
 from easel.aws.transactions import ConditionsNotMetError, write_all
