@@ -22,10 +22,11 @@ LARGEST_AMOUNT = Decimal(10) ** 15
 LARGEST_WHOLE = 2**64  # seeds above int32 were seen, above 64 bits they are no seeds
 
 
+# Vendors' bodies are built when they are first used: a function that meets one vendor pays for no other's.
 class RequestBody(BaseModel):
     """A body that Easel sends: listed keys only. What the caller did not say is None and stays out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def post_json(path: str, body: RequestBody, headers: Mapping[str, str] | None = None) -> HttpRequest:
@@ -87,7 +88,7 @@ AsObject = BeforeValidator(lambda value: value if isinstance(value, dict) else {
 class AnswerBody(BaseModel):
     """A JSON object of a vendor, as far as Easel reads it. Every field has a default; more is ignored."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @classmethod
     def read(cls, value: object) -> Self:
