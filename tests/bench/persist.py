@@ -14,7 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-from easel import runtime
 from easel.catalogue import CATALOGUE
 from easel.domain.capabilities import ParameterReport
 from easel.domain.generation import Generation, ResultRef, Slot
@@ -22,7 +21,10 @@ from easel.domain.image_bytes import ImageVerifier
 from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
 from easel.ports import GenerationStore
+from easel.runtime import SystemClock
 from easel.steps.persist import Persister
+from easel.wiring.connections import transport
+from easel.wiring.records import images
 from tests.bench import naive
 from tests.bench.side_by_side import Meter, in_turn
 from tests.bench.stubs import MIB, stubs
@@ -68,8 +70,7 @@ def run(which: str, mib: int) -> dict[str, float]:
         made = {link: delivered(link) for link in links}
         store = OneGeneration(made[links[0]])
         persister = Persister(
-            cast(GenerationStore, store), runtime.images(), runtime.transport(), CATALOGUE,
-            runtime.SystemClock(), lambda _fact: None,
+            cast(GenerationStore, store), images(), transport(), CATALOGUE, SystemClock(), lambda _fact: None
         )  # fmt: skip
 
         def keep(link: str) -> None:
