@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from easel_client.errors import GenerationFailedError, ServerError, StillWorkingError
-from easel_client.files import free_name, numbered, safe_name, with_extension, write_whole
+from easel_client.files import free_name, named_file, numbered, safe_name, with_extension, write_whole
 
 MODERATION = "moderation"
 VENDOR_CHARACTERS = 300  # of a vendor's message
@@ -166,7 +166,7 @@ class Image:
     def save(self, path: str | Path, *, overwrite: bool = True) -> Path:
         """Write the picture there, whole or not at all; a name without ending gets the right one. Without
         `overwrite` a file that is there is left alone, and the picture gets a free name beside it."""
-        file = with_extension(Path(path), self.extension)
+        file = with_extension(named_file(path), self.extension)
         data = self.bytes()
         file.parent.mkdir(parents=True, exist_ok=True)
         return write_whole(file if overwrite else free_name(file), data)
@@ -256,7 +256,8 @@ class Generation:
         """
         if not self.checked().over:
             raise StillWorkingError(f"{self.id} is still {self.status}.", "Wait for it first.")
-        return tuple(one.save(numbered(Path(path), one.number), overwrite=overwrite) for one in self.images)
+        file = named_file(path)
+        return tuple(one.save(numbered(file, one.number), overwrite=overwrite) for one in self.images)
 
 
 def words_of_end(status: str) -> str:

@@ -18,7 +18,7 @@ from easel_client.answers import FetchImage, Generation, Image, Raw, needed
 from easel_client.batches import Batch, BatchPlan, Manifest
 from easel_client.catalogue import Model, Plan, Usage
 from easel_client.downloads import Downloads
-from easel_client.errors import ImageError
+from easel_client.errors import ImageError, InputError
 from easel_client.inputs import InputImage, references
 from easel_client.keys import Keys
 from easel_client.pages import pages
@@ -165,11 +165,7 @@ class Easel:
     ) -> Batch:
         """Start a batch: a .jsonl, .csv or .json file, or rows (each a request). Another call with the same
         `idempotency_key` and rows starts nothing again."""
-        bounds = {
-            "max_concurrency": max_concurrency,
-            "tolerated_failures": tolerated_failures,
-            "max_cost_usd": max_cost_usd,
-        }
+        bounds = _bounds(max_concurrency, tolerated_failures, max_cost_usd)
         return Batch.of(self._batch(Manifest.of(source), bounds, idempotency_key or new_key()))
 
     def plan_batch(self, source: str | Path | Iterable[Mapping[str, Any]]) -> BatchPlan:
@@ -207,6 +203,20 @@ class Easel:
         """Start no further row; those that vendors were asked for come to their end."""
         return Batch.of(self._transport.ask(Call("POST", _batch_path(batch_id, "/cancel"))).body)
 
+    def resume_batch(
+        self,
+        batch_id: str,
+        *,
+        max_concurrency: int | None = None,
+        tolerated_failures: int | None = None,
+        max_cost_usd: str | None = None,
+    ) -> Batch:
+        """Go on with one that was stopped or canceled, with other bounds where they are given. Nothing that
+        was started is bought again."""
+        bounds = _bounds(max_concurrency, tolerated_failures, max_cost_usd)
+        call = Call("POST", _batch_path(batch_id, "/resume"), body=bounds)
+        return Batch.of(self._transport.ask(call).body)
+
     def batch_file(self, batch: Batch, name: str) -> bytes:
         """One of its files: `results.jsonl`, `errors.jsonl`, `manifest.json` or `gallery.html`."""
         if name not in batch.files:
@@ -219,7 +229,11 @@ class Easel:
         return tuple(map(Model.of, raw["data"]))
 
     def usage(self, since: str | None = None, until: str | None = None) -> Usage:
-        """What was spent between two days (`2026-11-21`, UTC), a year at most; else in the last 30 days."""
+        """What was spent between two days (`2026-11-21`, UTC), a year at most; else in the last 30 days.
+
+        Raises InputError where the days are the wrong way round."""
+        if since and until and since > until:
+            raise InputError(f"From {since} to {until} there is no day.", "Give the earlier day first.")
         return Usage.of(self._transport.ask(Call("GET", "/v1/usage", {"from": since, "to": until})).body)
 
     @property
@@ -247,7 +261,6 @@ class Easel:
 
     def _batch(self, manifest: Manifest, bounds: Raw, idempotency_key: str | None) -> Any:
         """What a batch is answered; without a key it is a dry run."""
-        bounds = {name: value for name, value in bounds.items() if value is not None}
         if manifest.data is None:
             call = Call("POST", "/v1/batches", body={"rows": manifest.rows, **bounds})
         else:
@@ -280,6 +293,15 @@ def _body(given: Raw, model: str, options: Options) -> dict[str, Any]:
     if "route" in said and not isinstance(said["route"], str):
         said["route"] = list(said["route"])
     return {"model": model, **given, **said}
+
+
+def _bounds(max_concurrency: int | None, tolerated_failures: int | None, max_cost_usd: str | None) -> Raw:
+    bounds = {
+        "max_concurrency": max_concurrency,
+        "tolerated_failures": tolerated_failures,
+        "max_cost_usd": max_cost_usd,
+    }
+    return {name: value for name, value in bounds.items() if value is not None}
 
 
 def _path(generation_id: str, more: str = "") -> str:

@@ -6,6 +6,8 @@ import re
 import secrets
 from pathlib import Path
 
+from easel_client.errors import InputError
+
 TRIES_MAX = 10_000
 
 
@@ -19,6 +21,13 @@ def safe_name(text: str) -> str:
 def numbered(path: Path, number: int) -> Path:
     """`fox.png` for the first of several, `fox-2.png` for the second."""
     return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def named_file(path: str | Path) -> Path:
+    """The path of a file. Raises InputError where it is a folder's."""
+    if str(path).endswith("/") or Path(path).is_dir():
+        raise InputError(f"{path} is a folder.", "Give a file's name in it.")
+    return Path(path)
 
 
 def with_extension(path: Path, extension: str) -> Path:

@@ -57,6 +57,7 @@ app = typer.Typer(
 app.command("generate", rich_help_panel=MAKE)(draw.generate)
 app.command("edit", rich_help_panel=MAKE)(draw.edit)
 app.command("batch", rich_help_panel=MAKE)(batch.batch)
+app.command("resume", rich_help_panel=MAKE)(batch.resume)
 app.command("status", rich_help_panel=SEE)(follow.status)
 app.command("list", rich_help_panel=SEE)(follow.listing)
 app.command("cancel", rich_help_panel=SEE)(follow.cancel)

@@ -1,4 +1,4 @@
-"""`easel batch`: the dry run first, then the batch, its progress and its results."""
+"""`easel batch`: the dry run first, then the batch, its progress and its results; and `easel resume`."""
 
 import json
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from easel_client.files import safe_name, write_whole
 from easel_client.transport import CONNECTIONS_MAX
 
 ERRORS_SHOWN = 20
+RESUMABLE = ("stopped", "canceled")
 MANIFEST, RESULTS = "manifest.json", "results.jsonl"
 
 File = Annotated[
@@ -88,6 +89,36 @@ def batch(
         terminal.say(made.id)
 
 
+def resume(
+    ctx: typer.Context,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="bat_...", show_default=False)],
+    output: Folder = None,
+    max_cost: MaxCost = None,
+    max_concurrency: MaxConcurrency = None,
+    tolerated_failures: Tolerated = None,
+    wait: Wait = True,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    profile: Profile = None,
+) -> None:
+    """Go on with a batch that was stopped or canceled.
+
+    Its rows that were started are not bought again. Bounds that are not given stay.
+    """
+    easel, terminal = client_of(ctx), terminal_of(ctx)
+    resumed = easel.resume_batch(
+        id_,
+        max_cost_usd=max_cost,
+        max_concurrency=max_concurrency,
+        tolerated_failures=tolerated_failures,
+    )
+    if wait:
+        deliver_batch(ctx, easel, waited_batch(ctx, easel, resumed, output), output)
+    else:
+        terminal.data(resumed.raw)
+        terminal.say(resumed.id)
+
+
 def waited_batch(ctx: typer.Context, easel: Easel, made: Batch, output: str | None) -> Batch:
     """The batch once it has ended; meanwhile its progress. Ctrl-C ends the wait alone."""
     terminal = terminal_of(ctx)
@@ -127,6 +158,8 @@ def deliver_batch(ctx: typer.Context, easel: Easel, batch: Batch, output: str | 
         terminal.note(f"{count} pictures and the results are in {output}; open {output}/gallery.html.")
     else:
         terminal.note(f"Results and pictures stay in your bucket; {fetch}")
+    if batch.status in RESUMABLE:
+        terminal.note(f"Go on with it by: {again(ctx, 'resume', batch.id)}")
     if not batch.whole:
         raise typer.Exit(FAILED)
 

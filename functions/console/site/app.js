@@ -107,7 +107,7 @@ function lost() {
   return { title: "Not found", element };
 }
 
-/** A place that could not be shown: what happened, and a way to try once more. */
+/** A place that could not be shown: what happened, and a way to try once more where that can help. */
 function broken(error) {
   const words = error instanceof Problem ? error.detail : "This part of the console could not be loaded.";
   if (!(error instanceof Problem)) console.error(error);
@@ -120,7 +120,7 @@ function broken(error) {
       icon("alert"),
       h("h1", null, "This cannot be shown now"),
       h("p", null, words),
-      again,
+      error.status === 403 ? null : again,
     ),
   };
 }

@@ -214,6 +214,24 @@ def test_credits_are_told_with_what_they_are_worth(deployment: Deployment) -> No
     assert "billed\t182000 credits ($0.091)" in easel("status", BATCH).stdout.splitlines()
 
 
+def test_a_stopped_one_says_how_to_go_on_and_goes_on_with_other_bounds(deployment: Deployment) -> None:
+    stopped = batch("stopped", 1, stop_reason={"code": "budget", "message": "The day's budget is used up."})
+    deployment.answers(BATCH_LOOK, stopped, batch("completed", 2))
+    assert f"Go on with it by: easel resume {BATCH}" in easel("status", BATCH).stderr
+    deployment.answers(f"POST /v1/batches/{BATCH}/resume", (202, batch("running", 1)), **{"Retry-After": "0"})
+    done = easel("resume", BATCH, "--max-cost", "2.50", "--tolerated-failures", "3")
+    assert done.exit_code == 0, done.stderr
+    assert "status\tcompleted" in done.stdout
+    (call,) = deployment.calls(f"POST /v1/batches/{BATCH}/resume")
+    assert json.loads(call.body) == {"max_cost_usd": "2.50", "tolerated_failures": 3}
+
+
+def test_resuming_need_not_wait(deployment: Deployment) -> None:
+    deployment.answers(f"POST /v1/batches/{BATCH}/resume", (202, batch("running", 1)))
+    assert easel("resume", BATCH, "--no-wait").stdout == f"{BATCH}\n"
+    assert not deployment.calls(BATCH_LOOK)
+
+
 def test_ctrl_c_leaves_it_going_on(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment.answers(BATCHES, plan(2, 0), (202, batch("preparing")))
     deployment.answers(BATCH_LOOK, batch("running", 1))

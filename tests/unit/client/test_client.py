@@ -156,6 +156,18 @@ def test_several_pictures_are_numbered_and_endings_are_right(deployment: Deploym
     assert [str(name) for name in names] == ["new/fox.png", "new/fox-2.png", "new/fox-3.png"]
 
 
+@pytest.mark.parametrize("folder", ["there", "there/", "new/"])
+def test_a_folder_is_no_name_for_a_picture(deployment: Deployment, folder: str) -> None:
+    Path("there").mkdir()
+    deployment.answers(LOOK, deployment.succeeded())
+    deployment.answers(IMAGE, PNG)
+    made = Easel().get(ID)
+    for save in (made.save, made.images[0].save):
+        with pytest.raises(InputError, match="is a folder"):
+            save(folder)
+    assert [one.name for one in Path().rglob("*")] == ["there"]
+
+
 def test_edit_sends_small_files_inside_and_uploads_large_ones(deployment: Deployment) -> None:
     deployment.answers(CREATE, deployment.succeeded())
     offer = {"id": "upl_1", "url": f"{deployment.url}/form", "fields": {"key": "uploads/1", "policy": "p"}}

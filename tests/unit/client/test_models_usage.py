@@ -85,3 +85,10 @@ def test_usage_is_a_line_a_day_and_route(deployment: Deployment) -> None:
     assert deployment.asked[-1].path == "/v1/usage?from=2026-11-15&to=2026-11-21"
     assert data(easel("usage", "--days", "7", "--json")) == body
     assert "from=" in deployment.asked[-1].path
+
+
+def test_usage_of_days_the_wrong_way_round_is_refused_unasked(deployment: Deployment) -> None:
+    done = easel("usage", "--from", "2026-11-21", "--to", "2026-11-15")
+    assert done.exit_code != 0
+    assert "Give the earlier day first." in done.stderr
+    assert deployment.asked == []
