@@ -18,6 +18,7 @@ from aws_lambda_powertools.logging import Logger
 
 from easel.aws.metrics import FactLog
 from easel.settings import setting
+from easel.snapshot import draw_anew_after_snapshot
 
 Made = TypeVar("Made")
 
@@ -56,6 +57,7 @@ class Provided(Generic[Made]):
     def __post_init__(self) -> None:
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             self.made = self.make()
+            draw_anew_after_snapshot()
 
     def get(self) -> Made:
         """The thing itself."""

@@ -10,6 +10,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import Session
 
+from easel.snapshot import before_snapshot
+
 CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
@@ -36,4 +38,6 @@ def client(service: str) -> Any:
         signature_version="s3v4", s3={"addressing_style": "virtual", "payload_signing_enabled": False}
     )
     config = CONFIG.merge(s3) if service == "s3" else CONFIG
-    return _session().create_client(service, config=config)
+    made = _session().create_client(service, config=config)
+    before_snapshot(made.close)  # its connections: on waking they are dead, and nothing tells that they are
+    return made
