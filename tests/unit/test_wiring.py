@@ -81,6 +81,13 @@ def test_functions_own_environment_is_all_that_it_needs(
     assert make(function)
 
 
+@pytest.mark.parametrize("function", ["ApiFunction", "McpFunction"])
+def test_door_needs_nothing_of_where_vendors_are(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in environment(function) - {"EASEL_VENDOR_BASE_URLS", "EASEL_EXTRA_RESULT_HOSTS"}:
+        monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+    assert make(function)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_setting_that_is_missing_is_named(function: str) -> None:
     with pytest.raises(SettingsError, match="EASEL_"):
