@@ -79,12 +79,13 @@ class Target:
 class PublicHttp:
     """Asks hosts that callers name.
 
-    `allow_loopback` is for the local stack: this machine may be asked too, over http as well.
+    `allow_loopback` is for the local stack: this machine may be asked too, over http as well. `tls` says
+    whose certificates are believed: Python's own choice where it is not given.
     """
 
-    def __init__(self, allow_loopback: bool = False) -> None:
+    def __init__(self, allow_loopback: bool = False, tls: ssl.SSLContext | None = None) -> None:
         self._allow_loopback = allow_loopback
-        self._tls = ssl.create_default_context()
+        self._tls = tls or ssl.create_default_context()
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float) -> HttpResponse:
         """One POST and its answer, of whose body only the first bytes are kept.

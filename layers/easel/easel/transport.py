@@ -48,18 +48,18 @@ class HttpTransport:
     """urllib3 behind the port `Transport`.
 
     `trusted` are `host:port` of base URLs that the deployment set explicitly: links to them may be plain
-    http. Every other link is fetched over https whatever its scheme says.
+    http. Every other link is fetched over https whatever its scheme says. `tls` says whose certificates are
+    believed: Python's own choice where it is not given.
     """
 
-    def __init__(self, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, trusted: Sequence[str] = (), tls: ssl.SSLContext | None = None) -> None:
         # It logs whole addresses of answers that it finds odd, and a result link is a bearer secret.
         logging.getLogger("urllib3").setLevel(logging.CRITICAL)
-        context = ssl.create_default_context()
         self._pool = urllib3.PoolManager(
             num_pools=16,
             maxsize=4,
             retries=False,
-            ssl_context=context,
+            ssl_context=tls or ssl.create_default_context(),
             timeout=urllib3.Timeout(CONNECT_SECONDS),
         )
         self._trusted = frozenset(trusted)

@@ -4,9 +4,10 @@ from functools import cache
 
 from easel.settings import trusted_hosts
 from easel.transport import HttpTransport
+from easel.wiring.trust import tls
 
 
 @cache
 def transport() -> HttpTransport:
     """The one connection pool to vendors and result hosts."""
-    return HttpTransport(trusted_hosts())
+    return HttpTransport(trusted_hosts(), tls())

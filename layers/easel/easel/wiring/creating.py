@@ -17,6 +17,7 @@ from easel.steps.intake import Requests
 from easel.steps.linked_images import LinkedImages
 from easel.wiring.ending import tenants
 from easel.wiring.records import images, store
+from easel.wiring.trust import tls
 from easel.wiring.vendors import route_states, vendor_keys
 
 
@@ -44,7 +45,7 @@ def uploads() -> S3Uploads:
 def input_images(inbox: S3Inbox | None) -> InputImages:
     """Reading input images. A link to this machine is refused on the local stack, too."""
     clock = SystemClock()
-    return InputImages(images(), uploads(), LinkedImages(PublicHttp(), clock), store(), inbox)
+    return InputImages(images(), uploads(), LinkedImages(PublicHttp(tls=tls()), clock), store(), inbox)
 
 
 def creator(inbox: S3Inbox | None = None) -> Creator:

@@ -11,6 +11,7 @@ from easel.signatures import SigningKeys, keys_of
 from easel.steps.deliver import Deliverer
 from easel.wiring.ending import deliveries, tenants
 from easel.wiring.records import images, store
+from easel.wiring.trust import tls
 
 
 def signing_keys() -> Callable[[str], SigningKeys]:
@@ -22,7 +23,7 @@ def signing_keys() -> Callable[[str], SigningKeys]:
 
 def deliverer() -> Deliverer:
     """The Deliver step."""
-    posts, clock = PublicHttp(allow_loopback=loopback_webhooks()), SystemClock()
+    posts, clock = PublicHttp(loopback_webhooks(), tls()), SystemClock()
     tell = fact_log().tell
     return Deliverer(
         store(), deliveries(), tenants(), images(), posts, signing_keys(), clock, tell, webhook_schedule()
