@@ -4,9 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import StepInput
-from easel.wiring.attempts import poller
+from easel.wiring.attempts import poller, read_keys
 
-step = runtime.Provided(poller)
+step = runtime.Provided(poller, [read_keys])
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import StepInput, without_record
-from easel.wiring.attempts import submitter
+from easel.wiring.attempts import read_keys, submitter
 
-step = runtime.Provided(submitter)
+step = runtime.Provided(submitter, [read_keys])
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -1,21 +1,22 @@
 """What every function has: its clock, its log, and when it makes what it needs.
 
 In Lambda, what every request needs is made in the init phase, which runs at full speed (the first AWS
-call is up to sixty times dearer when that is left to a 256 MB handler). Elsewhere importing a handler
-makes nothing: it is made on first use.
+call is up to sixty times dearer when that is left to a 256 MB handler), and AWS is called once, so that no
+request is the first. Elsewhere importing a handler makes and calls nothing: it is made on first use.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Generic, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 
+from easel.aws.ahead import call_ahead, read_nothing
 from easel.aws.metrics import FactLog
 from easel.settings import setting
 from easel.snapshot import draw_anew_after_snapshot
@@ -44,20 +45,30 @@ def logger() -> Logger:
 @cache
 def fact_log() -> FactLog:
     """Where facts are told."""
-    return FactLog(logging.getLogger(logger().name), setting("EASEL_METRICS_NAMESPACE"))
+    return FactLog(_log(), setting("EASEL_METRICS_NAMESPACE"))
+
+
+def _log() -> logging.Logger:
+    """The standard library's logger below the structured one."""
+    return logging.getLogger(logger().name)
 
 
 @dataclass(slots=True)
 class Provided(Generic[Made]):
-    """Something that is made once: in Lambda's init phase, elsewhere at the first `get`."""
+    """Something that is made once: in Lambda's init phase, elsewhere at the first `get`.
+
+    Every function reads the table; `ahead` are what else each of its requests calls AWS for.
+    """
 
     make: Callable[[], Made]
+    ahead: Sequence[Callable[[], object]] = ()
     made: Made | None = None
 
     def __post_init__(self) -> None:
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             self.made = self.make()
             draw_anew_after_snapshot()
+            call_ahead([partial(read_nothing, setting("EASEL_TABLE")), *self.ahead], _log())
 
     def get(self) -> Made:
         """The thing itself."""

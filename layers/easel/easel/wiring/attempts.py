@@ -4,7 +4,12 @@ from easel.runtime import SystemClock
 from easel.steps.poll import Poller
 from easel.steps.submit import Submitter
 from easel.wiring.records import store
-from easel.wiring.vendors import route_desk, vendor_calls
+from easel.wiring.vendors import route_desk, vendor_calls, vendor_keys
+
+
+def read_keys() -> None:
+    """Read the vendors' keys, which are remembered then."""
+    vendor_keys().get()
 
 
 def submitter() -> Submitter:
