@@ -1,9 +1,10 @@
 """Cold start of each function from its artifact: instructions of import and init, and peak memory.
 
 Each runs in a process of its own, laid out as Lambda lays it out (package, then layers), with the
-environment of the built template. Instructions are valgrind's, less those of an interpreter that has only
-what Lambda's runtime client loads before a handler. A yardstick is the same work as a good engineer would
-write it by default, with the same libraries and bytecode, but botocore's data as they are published.
+environment of the built template; AWS is a stub over TLS, since the init phase calls it. Instructions are
+valgrind's, less those of an interpreter that has only what Lambda's runtime client loads before a handler. A
+yardstick is the same work as a good engineer would write it by default, with the same libraries and bytecode,
+but botocore's data as they are published.
 """
 
 import compileall
@@ -13,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +24,9 @@ from typing import Any
 import botocore
 from samtranslator.yaml_helper import yaml_parse
 
+from easel.aws.clients import AMAZON
 from local.build import Build, build
+from tests.bench.stubs import stubs
 
 YARDSTICKS = Path(__file__).with_name("yardsticks")
 # Function to the part of its yardstick that it may take, at most; None: measured without one.
@@ -34,7 +38,10 @@ COUNTED_SECONDS = 300.0
 # What awslambdaric imports before it imports a handler (awslambdaric 4.2, read 2026-11).
 RUNTIME = "import decimal, enum, functools, json, logging, os, sys, time, traceback, types, typing, datetime"
 LOAD = "sys.path[:0] = sys.argv[1].split(os.pathsep)\nimport"
-PEAK = "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+# What a slow machine, and a counted process, has not done when the init phase goes on.
+WAIT = "import threading\nfor one in threading.enumerate()[1:]: one.join()"
+# Not getrusage's, which a process inherits from the one that started it.
+PEAK = "print(int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) / 1024)"
 
 
 def environment(built: Build, function: str) -> dict[str, str]:
@@ -50,6 +57,18 @@ def _value(value: Any, defaults: Mapping[str, str]) -> str:
     if isinstance(value, Mapping):
         return defaults.get(str(value.get("Ref", "")), "some-name")
     return str(value)
+
+
+def calling(stub: Mapping[str, str], authorities: Path) -> dict[str, str]:
+    """The variables by which AWS is the stub, believed beside these certificate authorities."""
+    certificate = Path(stub["AWS_CA_BUNDLE"])
+    bundle = certificate.with_name(f"with-{authorities.name}")
+    bundle.write_text(authorities.read_text() + certificate.read_text())
+    return {
+        "AWS_ENDPOINT_URL": stub["STUB_AWS"],
+        "AWS_ENDPOINT_URL_S3": stub["AWS_ENDPOINT_URL_S3"],
+        "AWS_CA_BUNDLE": str(bundle),
+    }
 
 
 class Process:
@@ -80,7 +99,11 @@ class Process:
 
     def peak_mib(self, code: str) -> float:
         """The largest resident size of a program: the least of three runs."""
-        return min(float(self._run([], f"{code}\n{PEAK}").stdout.split()[-1]) for _ in range(3))
+        return min(float(self.told(f"{code}\n{PEAK}")) for _ in range(3))
+
+    def told(self, code: str) -> str:
+        """What a program prints last."""
+        return self._run([], code).stdout.split()[-1]
 
     def _run(self, before: Sequence[str], code: str) -> subprocess.CompletedProcess[str]:
         # The interpreter itself: the environment's is a link, whose start would look for the environment.
@@ -116,11 +139,18 @@ def published_layer(built: Build) -> Path:
 def cold_start(module: str, folders: Sequence[Path], variables: Mapping[str, str]) -> dict[str, Any]:
     """Millions of instructions beyond the runtime's own, and the peak of the whole process."""
     process = Process(folders, variables)
-    whole = process.instructions(f"{RUNTIME}\n{LOAD} {module}")
+    init = f"{RUNTIME}\n{LOAD} {module}\n{WAIT}"
+    whole = process.instructions(init)
     return {
         "instructions_mi": whole - process.instructions(RUNTIME),
-        "peak_mib": round(process.peak_mib(f"{RUNTIME}\n{LOAD} {module}"), 1),
+        "peak_mib": round(process.peak_mib(init), 1),
     }
+
+
+def layers_of(built: Build, name: str) -> list[Path]:
+    """A function's folders in the order in which Lambda has them."""
+    layers = ["EaselLayer"] + (["McpLayer"] if name == "Mcp" else [])
+    return [built.folder / f"{name}Function", *(built.folder / one / "python" for one in layers)]
 
 
 def measure() -> list[dict[str, Any]]:
@@ -134,10 +164,12 @@ def measure() -> list[dict[str, Any]]:
     published = published_layer(built)
 
     def row(name: str) -> dict[str, Any]:
-        variables = environment(built, name)
-        layers = ["EaselLayer"] + (["McpLayer"] if name == "Mcp" else [])
-        folders = [built.folder / f"{name}Function", *(built.folder / one / "python" for one in layers)]
-        found = {"function": name, **cold_start("handler", folders, variables), "target": TARGETS.get(name)}
+        variables = {**environment(built, name), **calling(stub, AMAZON)}
+        found = {
+            "function": name,
+            **cold_start("handler", layers_of(built, name), variables),
+            "target": TARGETS.get(name),
+        }
         if name in TARGETS:
             conventional = cold_start(f"tests.bench.yardsticks.{name.lower()}", [published], variables)
             found["yardstick_mi"] = conventional["instructions_mi"]
@@ -145,7 +177,11 @@ def measure() -> list[dict[str, Any]]:
             found["ratio"] = round(found["instructions_mi"] / conventional["instructions_mi"], 2)
         return found
 
-    with ThreadPoolExecutor(2) as pool:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stubs(Path(folder)) as stub,
+        ThreadPoolExecutor(2) as pool,
+    ):
         return sorted(pool.map(row, names), key=lambda one: (one["target"] is None, one["function"]))
 
 

@@ -1,7 +1,8 @@
 """What a process under measurement talks to, in a process of its own: AWS, a vendor and its result host.
 
-AWS and the vendor speak plain HTTP; the result host and S3 TLS, with a certificate of their own. The table
-holds what was put in it and asks no conditions: one caller comes at a time.
+AWS and the vendor speak plain HTTP; the result host and S3 TLS, with a certificate of their own. For who
+measures that, AWS speaks TLS as well, on another port. The table holds what was put in it and asks no
+conditions: one caller comes at a time.
 `python -m tests.bench.stubs FOLDER` serves, and prints the ports.
 """
 
@@ -47,7 +48,7 @@ def _block(kind: bytes, data: bytes) -> bytes:
 
 
 class Stub:
-    """All services behind two ports."""
+    """All services."""
 
     def __init__(self, folder: Path) -> None:
         pem = certificate(folder, [HOST])
@@ -59,6 +60,7 @@ class Stub:
         self.requests: Counter[str] = Counter()
         self.plain = LocalServer(self.answer)
         self.secure = SecureServer(self.images, context)
+        self.aws = LocalServer(self.answer, context)
 
     def answer(self, exchange: Exchange) -> None:
         """By the target header where it is AWS, else by the path."""
@@ -174,7 +176,7 @@ def _drop_chunks(incoming: Any) -> None:
 
 
 def _key(item: Item) -> tuple[str, str]:
-    return item["pk"]["S"], item["sk"]["S"]
+    return item["pk"]["S"], item.get("sk", {"S": ""})["S"]  # a yardstick's table has one key
 
 
 @contextmanager
@@ -186,7 +188,9 @@ def stubs(folder: Path) -> Iterator[dict[str, str]]:
         assert process.stdout
         ports = json.loads(process.stdout.readline())
         try:
-            yield environment(folder, ports["plain"], ports["secure"])
+            yield environment(folder, ports["plain"], ports["secure"]) | {
+                "STUB_AWS": f"https://127.0.0.1:{ports['aws']}"
+            }
         finally:
             process.stdin.close()  # it ends then
 
@@ -225,7 +229,8 @@ def main() -> None:
     """Serve until standard input ends."""
     sys.setswitchinterval(0.001)
     stub = Stub(Path(sys.argv[1]))
-    print(json.dumps({"plain": stub.plain.port, "secure": stub.secure.port}), flush=True)
+    servers = {"plain": stub.plain, "secure": stub.secure, "aws": stub.aws}
+    print(json.dumps({name: server.port for name, server in servers.items()}), flush=True)
     sys.stdin.read()
 
 
