@@ -3,7 +3,7 @@
 from typing import Any
 
 from easel import runtime
-from easel.events_in import StepInput
+from easel.step_input import StepInput
 from easel.wiring.attempts import poller, read_keys
 
 step = runtime.Provided(poller, [read_keys])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from easel import runtime
-from easel.events_in import StepInput, without_record
+from easel.step_input import StepInput, without_record
 from easel.wiring.attempts import read_keys, submitter
 
 step = runtime.Provided(submitter, [read_keys])

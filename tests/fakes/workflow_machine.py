@@ -20,7 +20,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
 from easel.domain.generation import Generation
-from easel.events_in import without_record
+from easel.step_input import without_record
 from functions.create import handler as create
 from tests.fakes.scene import Scene
 from tests.template import ROOT

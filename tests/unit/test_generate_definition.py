@@ -9,7 +9,7 @@ import pytest
 from easel import errors
 from easel.domain.polling import WAIT_SECONDS_MIN
 from easel.errors import FieldProblem, InvalidRequestError
-from easel.events_in import without_record
+from easel.step_input import without_record
 from easel.steps.base import Next
 from easel.steps.settle import FAULT_CODES
 from easel.view import problem_view

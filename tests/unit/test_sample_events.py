@@ -13,8 +13,9 @@ from easel.domain.ids import batch_id_of
 from easel.domain.tenancy import ApiKey, Limits, Tenant
 from easel.doors.native import native_api
 from easel.errors import LimitReachedError, NotFoundError
-from easel.events_in import ReconcileInput, StepInput
+from easel.events_in import ReconcileInput
 from easel.runtime import logger
+from easel.step_input import StepInput
 from functions.api import handler as api
 from functions.collect import handler as collect
 from functions.create import handler as create

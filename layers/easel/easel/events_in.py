@@ -1,6 +1,5 @@
-"""What the functions are invoked with: by workflows and by the schedule."""
+"""What the other functions are invoked with: by workflows and by the schedule."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
@@ -8,33 +7,11 @@ from pydantic import BaseModel, Field, field_validator
 from easel.domain.ids import (
     BATCH_ID,
     DELIVERY_ID,
-    GENERATION_ID,
     is_batch_id,
     is_delivery_id,
     is_generation_id,
 )
-
-
-class Fault(BaseModel):
-    """What the workflow caught: the error's name, and its cause, which may quote anything."""
-
-    error: str = Field(alias="Error")
-
-
-class StepInput(BaseModel):
-    """A step's input. Other keys of the state are the workflow's own."""
-
-    id: str = Field(pattern=f"^{GENERATION_ID.pattern}$")
-    next: str = Field(default="persist", description="what the step before said")
-    fault: Fault | None = None
-
-
-def without_record(event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the workflow does with an input that names no generation: it makes one of the request, or ends.
-    None for one that has its record."""
-    if "request" in event:
-        return {"next": "create", "request": event["request"]}
-    return None if "id" in event else {"next": "nothing"}
+from easel.step_input import Fault
 
 
 class EndedExecution(BaseModel):
