@@ -78,7 +78,8 @@ ARROWS: Mapping[str, set[str]] = {
     "signatures": {"errors"},
     "webhook_ports": {"domain", "wire"},
     "key_ports": {"domain"},
-    "settings": {"catalogue", "domain", "errors", "routing"},
+    "settings": {"errors"},
+    "vendor_settings": {"catalogue", "domain", "errors", "routing"},
     "snapshot": set(),
     "aws": {"aws", "ports", "key_ports", "domain", "errors", "snapshot"},
     "routing": {"catalogue", "domain", "errors"},
@@ -103,7 +104,7 @@ ARROWS: Mapping[str, set[str]] = {
     "runtime": {"aws", "settings", "snapshot"},
     "wiring": {
         "wiring", "runtime", "aws", "catalogue", "domain", "errors", "public_http", "routing", "steps",
-        "settings", "signatures", "transport",
+        "settings", "signatures", "transport", "vendor_settings",
     },
     "entrance": {"runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
     "functions": {

@@ -4,15 +4,20 @@ The order is made once, when a generation is created, from what does not change:
 price, its usual time, its limits. How the routes fare now (health, turns, places) decides at each ask.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from easel.catalogue import Catalogue, Route
 from easel.domain.capabilities import Fit, fit
 from easel.domain.request import GenerationRequest
-from easel.domain.tenancy import ApiKey
 from easel.errors import FieldProblem, ForbiddenError, InvalidRequestError
+
+if TYPE_CHECKING:  # Submit, which fits requests to routes, knows no keys
+    from easel.domain.tenancy import ApiKey
 
 
 class Policy(StrEnum):

@@ -1,15 +1,8 @@
 """What the environment sets, read and checked. Raises SettingsError naming the variable that is wrong."""
 
-import json
 import os
-from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from easel.catalogue import CATALOGUE
-from easel.domain.limits import RouteLimits, configured_limits
-from easel.domain.webhooks import SCHEDULE_SECONDS, schedule_of
 from easel.errors import SettingsError
-from easel.routing import Policy
 
 
 def setting(name: str) -> str:
@@ -20,48 +13,9 @@ def setting(name: str) -> str:
     return value
 
 
-def vendor_base_urls() -> Mapping[str, str]:
-    """Base URLs that replace endpoints' own. Raises SettingsError where they are no such JSON object."""
-    name = "EASEL_VENDOR_BASE_URLS"
-    try:
-        urls: dict[str, str] = json.loads(os.environ.get(name) or "{}")
-    except ValueError as error:
-        raise SettingsError(f"{name} is not JSON") from error
-    known = isinstance(urls, dict) and set(urls) <= set(CATALOGUE.endpoints)
-    if not known or not all(isinstance(url, str) and urlsplit(url).netloc for url in urls.values()):
-        allowed = ", ".join(CATALOGUE.endpoints)
-        raise SettingsError(f"{name} must be a JSON object, endpoint name ({allowed}) to URL")
-    return urls
-
-
-def trusted_hosts() -> tuple[str, ...]:
-    """`host:port` of the base URLs that were set explicitly."""
-    return tuple(urlsplit(url).netloc.lower() for url in vendor_base_urls().values())
-
-
 def retention_days() -> int:
     """How long records are kept."""
     return int(os.environ.get("EASEL_RECORD_RETENTION_DAYS") or 90)
-
-
-def limits() -> Mapping[str, RouteLimits]:
-    """The vendors' limits that hold."""
-    catalogue = {name: route.limits for name, route in CATALOGUE.routes.items()}
-    return configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), catalogue)
-
-
-def policy() -> Policy:
-    """How routes are ordered. Raises SettingsError where it is no policy."""
-    text = os.environ.get("EASEL_ROUTING_POLICY") or Policy.BALANCED.value
-    if text not in tuple(Policy):
-        raise SettingsError(f"EASEL_ROUTING_POLICY must be one of {', '.join(Policy)}")
-    return Policy(text)
-
-
-def webhook_schedule() -> tuple[int, ...]:
-    """Seconds after each failed attempt to tell a webhook. Raises SettingsError."""
-    text = os.environ.get("EASEL_WEBHOOK_SCHEDULE")
-    return schedule_of(text) if text else SCHEDULE_SECONDS
 
 
 def loopback_webhooks() -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from easel.domain.request import GenerationRequest, Submission
+from easel.domain.request import GenerationRequest
+from easel.domain.submission import Submission
 from easel.errors import (
     AlreadyExistsError,
     BudgetReachedError,

@@ -1,5 +1,5 @@
-"""What operators are told: facts of generations and deliveries, each with the ids that tie the log together,
-and what is counted of it.
+"""What operators are told: facts of generations, each with the ids that tie the log together, and what is
+counted of it. Facts of deliveries stand in `delivery_facts.py`.
 
 A fact is told by whoever won the conditional write that made it true, right after that write: a step that
 runs twice, or two that run beside each other, tell it once. Who dies between the write and the telling never
@@ -18,7 +18,6 @@ from easel.domain.failure import Failure, FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, Status
 from easel.domain.ids import is_batch_id, is_delivery_id
 from easel.domain.ledger import usd_of
-from easel.domain.webhooks import Delivery, DeliveryStatus
 
 LONG_WAIT_SECONDS = 1.0  # a turn that came sooner is no wait
 CODE_CHARACTERS_MAX = 64  # of a vendor's code, which is the vendor's to choose
@@ -156,26 +155,6 @@ def queue(seconds: float) -> Fact:
     return Fact("queue", {"waited_seconds": seconds}, {"QueueAge": seconds})
 
 
-def delivery_tried(delivery: Delivery) -> Fact:
-    """An attempt to tell a webhook was made and written down."""
-    attempt = delivery.attempts[-1]
-    about = _about_delivery(delivery) | {
-        "attempt": attempt.number,
-        "http_status": attempt.http_status,
-        "code": attempt.error.value if attempt.error else None,
-        "seconds": attempt.duration_ms / 1000,
-    }
-    counts = {"WebhookAttemptsFailed": 1} if attempt.error else {}
-    if delivery.over and delivery.status is not DeliveryStatus.DELIVERED:
-        counts["DeliveriesGivenUp"] = 1
-    return Fact("delivery tried", about, counts)
-
-
-def delivery_given_up(delivery: Delivery) -> Fact:
-    """Its executions have failed: nobody tries it any more."""
-    return Fact("delivery given up", _about_delivery(delivery), {"DeliveriesGivenUp": 1})
-
-
 def waited_seconds(generation: Generation, now: datetime) -> float:
     """How long a generation has waited to be asked for, or asked for again; 0 where it does not wait."""
     attempt = generation.attempt
@@ -210,11 +189,6 @@ def _why(failure: Failure) -> dict[str, Word]:
         "vendor_code": _short(failure.code),
         "http_status": failure.http_status,
     }
-
-
-def _about_delivery(delivery: Delivery) -> dict[str, Word]:
-    about = {"generation_id": delivery.generation_id, "delivery_id": delivery.id}
-    return {**about, "status": delivery.status.value}
 
 
 def _short(code: str | None) -> str | None:

@@ -7,17 +7,22 @@ ended   ──► the reservation is exchanged for what it cost, and the cost is
 Everything is counted on the day (UTC) on which the generation was made.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import ceil
+from typing import TYPE_CHECKING
 
 from easel.domain.generation import TERMINAL, Attempt, Generation
 from easel.domain.money import Money
 from easel.domain.own_cost import own_cost
-from easel.domain.tenancy import Owner
 from easel.errors import BudgetReachedError, LimitReachedError, ReachedLimit, RequestError
+
+if TYPE_CHECKING:  # no step that carries a generation loads the models of keys and tenants
+    from easel.domain.tenancy import Owner
 
 COSTS = ("billed", "possibly_billed", "refunded")
 OWN_COST = "aws"  # what the account itself paid AWS, about

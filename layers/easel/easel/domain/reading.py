@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from easel.domain.key_orders import LimitTerms
-from easel.domain.request import GenerationRequest, Lora, Submission, Webhook
+from easel.domain.request import GenerationRequest, Lora, Webhook
+from easel.domain.submission import Submission
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
 
 PROBLEMS_MAX, FIELD_CHARACTERS_MAX = 20, 100  # callers choose names and number of unknown fields

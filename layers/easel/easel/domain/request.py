@@ -243,11 +243,3 @@ class GenerationRequest(RequestModel):
     metadata: Annotated[Metadata, Field(max_length=16)] = Field(
         default_factory=dict, description="up to 16 strings of the caller's own, given back as they came"
     )
-
-
-class Submission(GenerationRequest):
-    """A request as it is posted, which may only ask what would be done with it."""
-
-    dry_run: StrictBool = Field(
-        default=False, description="only say which routes, parameters, price and time it would take"
-    )

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from easel.catalogue import Catalogue
 from easel.domain.key_orders import KeyOrder, KeyTerms
-from easel.domain.request import Submission, WebhookEvent
+from easel.domain.request import WebhookEvent
+from easel.domain.submission import Submission
 from easel.errors import RequestError
 from easel.openapi.account_answers import GatewayMessage, Problem
 from easel.openapi.answers import WebhookCall

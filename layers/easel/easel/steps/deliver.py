@@ -7,7 +7,8 @@ from email.utils import parsedate_to_datetime
 from math import ceil
 from typing import Any
 
-from easel.domain.facts import Tell, delivery_tried
+from easel.domain.delivery_facts import delivery_tried
+from easel.domain.facts import Tell
 from easel.domain.generation import Generation
 from easel.domain.webhooks import (
     ASKS_TO_WAIT,

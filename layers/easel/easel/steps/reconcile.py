@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from easel.domain.facts import Tell, delivery_given_up, queue, reconciled, waited_seconds
+from easel.domain.delivery_facts import delivery_given_up
+from easel.domain.facts import Tell, queue, reconciled, waited_seconds
 from easel.domain.generation import Generation
 from easel.domain.ids import is_batch_id, is_delivery_id
 from easel.errors import EaselError, VersionConflictError

@@ -12,7 +12,7 @@ from easel.domain.tenancy import Caller
 from easel.domain.webhooks import refuse_plain_webhook
 from easel.routing import Choice, choose
 from easel.runtime import SystemClock
-from easel.settings import limits, loopback_webhooks, policy, retention_days, setting
+from easel.settings import loopback_webhooks, retention_days, setting
 from easel.steps.batch_plan import BatchPlanner
 from easel.steps.batches import Batcher
 from easel.steps.collect import Collector
@@ -20,6 +20,7 @@ from easel.steps.feed import Feeder
 from easel.steps.judge import Choose
 from easel.steps.prepare import Preparer
 from easel.steps.row_report import Reporter
+from easel.vendor_settings import limits, policy
 from easel.wiring.creating import creator, inbox
 from easel.wiring.ending import bus
 from easel.wiring.records import images, store

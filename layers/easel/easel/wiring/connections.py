@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from easel.settings import trusted_hosts
 from easel.transport import HttpTransport
+from easel.vendor_settings import trusted_hosts
 from easel.wiring.trust import tls
 
 

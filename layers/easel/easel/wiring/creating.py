@@ -9,12 +9,13 @@ from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
 from easel.public_http import PublicHttp
 from easel.runtime import SystemClock, fact_log
-from easel.settings import loopback_webhooks, policy, setting
+from easel.settings import loopback_webhooks, setting
 from easel.steps.create import Creator
 from easel.steps.forecast import Forecast
 from easel.steps.inputs import InputImages
 from easel.steps.intake import Requests
 from easel.steps.linked_images import LinkedImages
+from easel.vendor_settings import policy
 from easel.wiring.ending import tenants
 from easel.wiring.records import images, store
 from easel.wiring.trust import tls

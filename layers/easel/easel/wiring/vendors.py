@@ -7,9 +7,10 @@ from easel.aws.route_states import DynamoRouteStates
 from easel.aws.secrets import SecretVendorKeys
 from easel.catalogue import CATALOGUE
 from easel.runtime import SystemClock, fact_log
-from easel.settings import limits, setting, vendor_base_urls
+from easel.settings import setting
 from easel.steps.route_desk import RouteDesk
 from easel.steps.vendor_calls import VendorCalls
+from easel.vendor_settings import limits, vendor_base_urls
 from easel.wiring.connections import transport
 from easel.wiring.records import images
 
