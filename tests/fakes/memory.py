@@ -5,7 +5,6 @@ import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
@@ -159,14 +158,14 @@ class MemoryRouteStates:
             slot = max(now, state.next_slot_at or now)
             if slot > latest:
                 return None
-            self.states[name] = replace(state, next_slot_at=slot + timedelta(seconds=spacing_seconds))
+            self.states[name] = state._replace(next_slot_at=slot + timedelta(seconds=spacing_seconds))
             return slot
 
     def pause(self, name: str, until: datetime) -> None:
         with self.lock:
             state = self.read([name])[name]
             later = [max(until, at or until) for at in (state.next_slot_at, state.paused_until)]
-            self.states[name] = replace(state, next_slot_at=later[0], paused_until=later[1])
+            self.states[name] = state._replace(next_slot_at=later[0], paused_until=later[1])
 
     def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
         with self.lock:
@@ -174,14 +173,14 @@ class MemoryRouteStates:
             held = {one: end for one, end in state.places.items() if end > now or one == holder}
             if holder not in held and len(held) >= places:
                 return False
-            self.states[name] = replace(state, places={**held, holder: until})
+            self.states[name] = state._replace(places={**held, holder: until})
             return True
 
     def free_place(self, name: str, holder: str) -> None:
         with self.lock:
             state = self.read([name])[name]
             left = {one: end for one, end in state.places.items() if one != holder}
-            self.states[name] = replace(state, places=left)
+            self.states[name] = state._replace(places=left)
 
     def failed(self, name: str, now: datetime) -> None:
         with self.lock:
@@ -189,23 +188,23 @@ class MemoryRouteStates:
             failures = state.failures + 1
             opened = now + timedelta(seconds=BREAKER_SECONDS)
             open_until = opened if failures >= BREAKER_FAILURES else state.open_until
-            self.states[name] = replace(state, failures=failures, open_until=open_until)
+            self.states[name] = state._replace(failures=failures, open_until=open_until)
 
     def succeeded(self, name: str) -> None:
         with self.lock:
-            self.states[name] = replace(self.read([name])[name], failures=0, open_until=None)
+            self.states[name] = self.read([name])[name]._replace(failures=0, open_until=None)
 
     def took(self, name: str, holder: str, seconds: float, now: datetime) -> None:
         with self.lock:
             state = self.read([name])[name]
-            self.states[name] = replace(state, took=(*state.took, seconds)[-SAMPLES_MAX:])
+            self.states[name] = state._replace(took=(*state.took, seconds)[-SAMPLES_MAX:])
 
     def probe(self, name: str, now: datetime) -> bool:
         with self.lock:
             state = self.read([name])[name]
             if state.open_until is not None and state.open_until > now:
                 return False
-            self.states[name] = replace(state, open_until=now + timedelta(seconds=BREAKER_SECONDS))
+            self.states[name] = state._replace(open_until=now + timedelta(seconds=BREAKER_SECONDS))
             return True
 
 

@@ -1,7 +1,6 @@
 """Budgets and usage in memory: what the table's transactions do, under the store's lock."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date
 from decimal import Decimal
 
@@ -59,7 +58,7 @@ class MemoryLedger:
 
     def rows(self, tenant: str, first: date, last: date) -> Iterator[UsageRow]:
         mine = [row for row in self.used if row.tenant == tenant and first <= row.day <= last]
-        return iter([replace(row) for row in sorted(mine, key=lambda row: (row.day, row.model, row.route))])
+        return iter(sorted(mine, key=lambda row: (row.day, row.model, row.route)))
 
     def _add(self, owner: str, day: date, usd: Decimal) -> None:
         self.days[owner, day] = self.days.get((owner, day), NOTHING) + usd

@@ -5,7 +5,6 @@ documentation: MuleRouter's and PixelDojo's endpoint pages, Alibaba's references
 Model Studio (2026-02 to 2026-03), AI/ML API's schema (2026-08).
 """
 
-from dataclasses import replace
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -224,11 +223,11 @@ def test_every_listed_size_is_a_size_that_callers_may_write() -> None:
 
 def test_route_named_twice_is_refused() -> None:
     with pytest.raises(SettingsError, match="twice"):
-        Catalogue.of([ROUTE, replace(ROUTE, typical_seconds=5)])
+        Catalogue.of([ROUTE, ROUTE._replace(typical_seconds=5)])
 
 
 def test_two_endpoints_of_one_name_are_refused() -> None:
-    other = replace(ROUTE, label="other", endpoint=replace(ROUTE.endpoint, base_url="https://example.com"))
+    other = ROUTE._replace(label="other", endpoint=ROUTE.endpoint._replace(base_url="https://example.com"))
     with pytest.raises(SettingsError, match="two endpoints named mulerouter"):
         Catalogue.of([ROUTE, other])
 

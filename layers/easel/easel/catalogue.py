@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from easel.domain.capabilities import Capabilities
 from easel.domain.limits import NO_LIMITS, RouteLimits
@@ -22,8 +22,7 @@ from easel.vendors.mulerouter import MuleRouter
 from easel.vendors.pixeldojo import PixelDojo
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One vendor's API in one region. `setting` prefixes its local settings (`X_API_KEY`, `X_BASE_URL`).
 
     `failed_task_cost`: whether a task that the vendor took and then failed is `free`, `refunded`, or
@@ -41,8 +40,7 @@ class Endpoint:
     usd_per_unit: Decimal = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A model at an endpoint. `models` maps the names that callers use to the vendor's own.
 
     `price` is for one image. `typical_seconds` is the usual time from submit to result. `shares_limits`

@@ -38,15 +38,14 @@ Class names are a contract with `functions/generate.asl.yaml`, which retries by 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class EaselError(Exception):
     """Base of all of Easel's errors."""
 
 
-@dataclass(frozen=True)
-class FieldProblem:
+class FieldProblem(NamedTuple):
     """One field of a request that is wrong: which, why, and what would be right."""
 
     field: str
@@ -55,8 +54,7 @@ class FieldProblem:
     allowed: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
-class ReachedLimit:
+class ReachedLimit(NamedTuple):
     """A limit of ours that a caller has reached: which, whose, how much it allows, when to come again."""
 
     name: str

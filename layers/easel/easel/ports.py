@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from easel.domain.batch import Batch, Source, Tally
@@ -31,32 +31,28 @@ class Clock(Protocol):
         """Do nothing for so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One page of a list, newest first. `cursor` leads to the next page, None ends the list."""
 
     generations: tuple[Generation, ...]
     cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
+class Idempotency(NamedTuple):
     """A caller's idempotency key, and the fingerprint of the body that it came with."""
 
     key: str
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """An idempotency key that was used before: for which generation, and with which body."""
 
     generation_id: str
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """What a new generation takes of its batch's cost cap, by the catalogue's estimate."""
 
     batch_id: str
@@ -129,16 +125,14 @@ class Usage(Protocol):
         """What an owner's budgets count: `usd_per_day` and `usd_per_month`, and `concurrency`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkTally:
+class ChunkTally(NamedTuple):
     """What was counted of a chunk's rows, and how often."""
 
     version: int
     tally: Tally
 
 
-@dataclass(frozen=True, slots=True)
-class BatchPage:
+class BatchPage(NamedTuple):
     """One page of a list, newest first, each batch with what has become of its rows; `cursor` as a Page's."""
 
     batches: tuple[tuple[Batch, Tally], ...]
@@ -235,8 +229,7 @@ class RouteStates(Protocol):
         """Whether the caller is the one who may try a route that was left alone long enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class InboxObject:
+class InboxObject(NamedTuple):
     """An object's state, and what its owner wrote on it, names in lower case."""
 
     source: Source
@@ -364,8 +357,7 @@ class Quotas(Protocol):
         """How many requests were counted in that minute so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(NamedTuple):
     """An open download: the announced length in bytes where there is one, and the bytes in chunks."""
 
     content_length: int | None

@@ -7,9 +7,8 @@ price, its usual time, its limits. How the routes fare now (health, turns, place
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from easel.catalogue import Catalogue, Route
 from easel.domain.capabilities import Fit, fit
@@ -32,8 +31,7 @@ SPACING_SHARE = 0.5
 BY_CALLER = "caller"  # the caller's own order
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A route that can serve the request, and how the request fits it."""
 
     route: Route

@@ -1,6 +1,5 @@
 """How a request fits a route: applied, mapped, dropped, truncated, or refused."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,7 +139,7 @@ def test_size_is_reported_as_sent_or_as_mapped(asked: str, report: dict[str, Any
 
 
 def test_pixels_become_a_ratio_where_the_vendor_speaks_ratios() -> None:
-    result = fitted(replace(POOR, sizes=replace(SIZES, speaks="ratio")), size="1664x928")
+    result = fitted(POOR._replace(sizes=SIZES._replace(speaks="ratio")), size="1664x928")
     assert result.report.mapped == {"size": {"from": "1664x928", "to": "16:9"}}
 
 
@@ -152,7 +151,7 @@ def test_size_that_a_route_does_not_offer_is_refused_even_without_strict(asked: 
 
 
 def test_size_is_refused_where_nothing_can_be_chosen() -> None:
-    (problem,) = fitted(replace(POOR, sizes=None), size="1:1").problems
+    (problem,) = fitted(POOR._replace(sizes=None), size="1:1").problems
     assert (problem.field, problem.allowed) == ("size", ())
 
 
@@ -174,7 +173,7 @@ def test_number_of_images_is_held_against_the_routes_limit(count: int, taken: bo
 def test_seed_is_held_against_the_routes_range(
     seed_range: tuple[int, int | None], seed: int, taken: bool
 ) -> None:
-    result = fitted(replace(POOR, seed_range=seed_range), seed=seed)
+    result = fitted(POOR._replace(seed_range=seed_range), seed=seed)
     assert problem_fields(result) == ([] if taken else ["seed"])
     if not taken:
         assert str(seed_range[0]) in str(result.problems[0].limit)
@@ -190,13 +189,13 @@ def test_seed_is_held_against_the_routes_range(
 def test_number_of_input_images_is_held_against_the_route(
     takes: tuple[int, int], count: int, fits: bool
 ) -> None:
-    result = fitted(replace(POOR, images=takes), images=[LINK] * count)
+    result = fitted(POOR._replace(images=takes), images=[LINK] * count)
     assert problem_fields(result) == ([] if fits else ["images"])
 
 
 def test_lora_is_taken_by_lora_routes_only_and_needed_there() -> None:
     asked = {"weights": "owner/name", "scale": 0.5, "steps": 30, "guidance": 2.5, "go_fast": False}
-    able = replace(POOR, lora=True)
+    able = POOR._replace(lora=True)
     assert problem_fields(fitted(POOR, lora=asked)) == ["lora"]
     assert problem_fields(fitted(able)) == ["lora"]
     result = fitted(able, lora=asked)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,8 +34,7 @@ class ParameterReport(BaseModel):
         return len(self.dropped) + len(self.truncated)
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """One route's parameters and limits. Lengths are in code points; None means no stated limit."""
 
     prompt_max: int | None
@@ -50,8 +49,7 @@ class Capabilities:
     guidance_scale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """How a request fits a route. With `problems` the route cannot serve it and `ask` must not be sent."""
 
     ask: Ask

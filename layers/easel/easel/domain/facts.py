@@ -10,8 +10,8 @@ No prompt, key, link, vendor's message or tenant's name is ever part of a fact.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from easel.domain.failure import Failure, FailureClass
@@ -56,13 +56,12 @@ METRICS: Mapping[str, Metric] = {
 Word = str | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Something that happened: its name, the fields of its line, and what it counts for."""
 
     name: str
     about: Mapping[str, Word]
-    counts: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, float] = MappingProxyType({})
 
 
 Tell = Callable[[Fact], None]

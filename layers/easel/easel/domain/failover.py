@@ -1,9 +1,10 @@
 """Which route is asked next, and why: pure decisions over what is known of the routes now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from easel.domain.failure import Failure, FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation
@@ -17,14 +18,13 @@ BREAKER_FAILURES = 5  # in a row, before a route is left alone
 BREAKER_SECONDS = 30.0  # left alone for so long, then one probe
 
 
-@dataclass(frozen=True, slots=True)
-class RouteState:
+class RouteState(NamedTuple):
     """What is known of a route now, shared by all generations. Times are in UTC; `took` is how many seconds
     recent results took."""
 
     next_slot_at: datetime | None = None
     paused_until: datetime | None = None
-    places: Mapping[str, datetime] = field(default_factory=dict)
+    places: Mapping[str, datetime] = MappingProxyType({})
     failures: int = 0
     open_until: datetime | None = None
     took: tuple[float, ...] = ()
@@ -42,8 +42,7 @@ class Hold(StrEnum):
     FULL = "has all its tasks running"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A route that may be asked: its name, its state, and how many tasks it takes at a time.
 
     A place is freed long before it is lost, so a full route is looked at again after `look_again_seconds`.
@@ -67,8 +66,7 @@ class Candidate:
         return max(waits, default=(now, None))
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The route to ask, when, the reason in words for the attempt log, and what holds it back till then."""
 
     route: str

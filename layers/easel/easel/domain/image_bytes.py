@@ -10,7 +10,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Generator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from easel.errors import ImageInvalidError
 
@@ -21,8 +21,7 @@ JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What the bytes themselves say. `bytes` is the length; `sha256` is in hexadecimal."""
 
     content_type: str

@@ -10,11 +10,10 @@ Everything is counted on the day (UTC) on which the generation was made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from easel.domain.generation import TERMINAL, Attempt, Generation
 from easel.domain.money import Money
@@ -31,8 +30,7 @@ COME_AGAIN_SECONDS = 5  # when one of the generations at work may have ended
 NOTHING = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Reserving:
+class Reserving(NamedTuple):
     """What a new generation takes of one owner's limits: dollars, and a place among those at work."""
 
     owner: Owner
@@ -49,8 +47,7 @@ class Reserving:
         return self.owner.limits.concurrency is not None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRow:
+class UsageRow(NamedTuple):
     """What was used on a day by a tenant, of a model, on a route. Money is in the route's own unit."""
 
     day: date

@@ -1,6 +1,6 @@
 """How long to wait for a vendor's task, and when to ask again."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A poll step stays as long as nearly all tasks take. To leave for the workflow's Wait and come again
 # costs four billed transitions, as much as 30 s of its 256 MB (tests/bench/cost.py): only a longer wait does.
@@ -17,8 +17,7 @@ BLIND_POLLS_MAX = 5  # answers in a row without a word on the task, before it is
 BLIND_SECONDS_MIN = 60.0  # since the vendor took the job: a fresh task may not be visible everywhere yet
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """A route's pace. Times are in seconds since the vendor was asked for the image."""
 
     quick_seconds: float  # the quickest recent result

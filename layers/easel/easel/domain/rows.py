@@ -11,7 +11,7 @@ import csv
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -381,7 +381,7 @@ def _row_of_cells(number: int, columns: Sequence[_Column], cells: Sequence[str])
         try:
             value = column.read(cell)
         except InvalidRequestError as fault:
-            problem = problem or replace(fault.problems[0], field=column.name[:NAME_MAX])
+            problem = problem or fault.problems[0]._replace(field=column.name[:NAME_MAX])
             continue
         (said.setdefault(column.whole, {}) if column.whole else said)[column.key] = value
     row = _row(number, said)

@@ -2,15 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 PIXELS = re.compile(r"([1-9][0-9]{1,4})[*x]([1-9][0-9]{1,4})")
 RATIO = re.compile(r"([1-9][0-9]?):([1-9][0-9]?)")
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """Width and height in pixels."""
 
     width: int
@@ -20,8 +18,7 @@ class Size:
         return f"{self.width}*{self.height}"
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """What a route is asked for: its own name of the ratio, the pixels, or both where both are known."""
 
     ratio: str | None
@@ -35,8 +32,7 @@ def parse_size(text: str) -> Size | str | None:
     return text if RATIO.fullmatch(text) else None
 
 
-@dataclass(frozen=True, slots=True)
-class SizeRule:
+class SizeRule(NamedTuple):
     """The geometries that a route offers.
 
     `by_ratio` names a ratio's pixels (None where the vendor does not state them). Ratios are matched

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -66,7 +65,7 @@ def named_as(names: Mapping[str, str]) -> Iterator[None]:
         yield
     except InvalidRequestError as error:
         problems = [
-            replace(problem, field=names.get(problem.field, problem.field)) for problem in error.problems
+            problem._replace(field=names.get(problem.field, problem.field)) for problem in error.problems
         ]
         raise InvalidRequestError(error.detail, problems) from error
 

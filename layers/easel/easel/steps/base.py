@@ -1,10 +1,9 @@
 """What the steps share: loading the record, and the answer to the workflow."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from math import ceil
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from easel.catalogue import Endpoint, Route
 from easel.domain.failover import remaining_routes
@@ -18,8 +17,7 @@ from easel.ports import GenerationStore
 from easel.vendors.base import Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(NamedTuple):
     """What the workflow does next. Only this travels through its state."""
 
     id: str

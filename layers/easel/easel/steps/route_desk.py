@@ -1,8 +1,9 @@
 """The desk where a generation gets its turn at a route, and reports how it went."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from easel.catalogue import Catalogue, Route
 from easel.domain.facts import Tell, answered, asked, question_refused
@@ -29,8 +30,7 @@ PLACE_SHARE = 0.25  # of the route's typical time, until a place is looked for a
 LOST_SHARE = 5.0  # of it, until a place is taken for lost: its holder may have been canceled, or have died
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(NamedTuple):
     """No route can be asked now, and none is held: look again at that time."""
 
     at: datetime
@@ -59,8 +59,8 @@ class RouteDesk:
             if decision.hold in (Hold.FAILING, Hold.FULL):
                 return Later(decision.at)
             if self._is_probed_by_another(chosen, now):
-                later = replace(chosen.state, open_until=now + timedelta(seconds=PROBED_SECONDS))
-                candidates = [replace(one, state=later) if one is chosen else one for one in candidates]
+                later = chosen.state._replace(open_until=now + timedelta(seconds=PROBED_SECONDS))
+                candidates = [one._replace(state=later) if one is chosen else one for one in candidates]
                 continue
             at = self._slot(decision, generation.deadline_at, now)
             if at is not None:
@@ -153,4 +153,4 @@ class RouteDesk:
 
 def _merged(route: RouteState, scope: RouteState) -> RouteState:
     """Failures and latencies are the route's own; slots, pauses and places may be the whole account's."""
-    return replace(scope, failures=route.failures, open_until=route.open_until, took=route.took)
+    return scope._replace(failures=route.failures, open_until=route.open_until, took=route.took)

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from easel.domain.ask import Ask
 from easel.domain.failure import Failure, FailureClass
@@ -32,8 +32,7 @@ class InlineImage:
 ResultImage = LinkedImage | InlineImage
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """The vendor took the job and works on it.
 
     `status` is the vendor's word as it came; `known` is False where no document lists the word (it is
@@ -60,8 +59,7 @@ class Finished:
     filtered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The vendor refused the job, or the task ended without an image."""
 
     failure: Failure
@@ -69,8 +67,7 @@ class Failed:
     cost: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """The vendor answers that it does not know the task: expired, or not yet visible."""
 
     status: str
@@ -81,8 +78,7 @@ SubmitAnswer = Pending | Finished | Failed
 PollAnswer = Pending | Finished | Failed | Missing
 
 
-@dataclass(frozen=True, slots=True)
-class VendorTask:
+class VendorTask(NamedTuple):
     """A task to ask about: the vendor's own model name and the id that it gave."""
 
     model: str
