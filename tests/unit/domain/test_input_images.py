@@ -5,7 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from easel.domain.input_images import START_BYTES, check_input_image, check_start, upload_key
+from easel.domain.input_images import START_BYTES, check_input_image, check_start
+from easel.domain.uploads import upload_key
 from easel.errors import ImageInvalidError
 from tests.fakes.pictures import FORMATS, content_type, picture
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from easel.domain.input_images import UploadRequest
 from easel.domain.reading import parse_as, parse_request
 from easel.domain.request import Lora, Webhook
+from easel.domain.uploads import UploadRequest
 from easel.errors import FieldProblem, InvalidRequestError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from easel.domain.generation import Generation
-from easel.domain.input_images import UploadRequest, upload_key
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
+from easel.domain.uploads import UploadRequest, upload_key
 from easel.errors import AddressRefusedError, AnswerLostError, FieldProblem, InvalidRequestError, NotSentError
 from easel.steps.inputs import NOT_OURS
 from easel.steps.uploads import UPLOAD_SECONDS, Uploader

@@ -14,6 +14,11 @@ CHUNK_BYTES = 64 * 1024
 LINK_SECONDS = 3600  # of a link that is signed when a generation is read
 
 
+def uri_of(bucket: str, key: str) -> str:
+    """The `s3://` name of an object."""
+    return f"s3://{bucket}/{key}"
+
+
 class S3Images:
     """The port `ImageStore` on one bucket."""
 
@@ -56,7 +61,7 @@ class S3Images:
 
     def uri(self, key: str) -> str:
         """`s3://bucket/key`."""
-        return f"s3://{self._bucket}/{key}"
+        return uri_of(self._bucket, key)
 
     def signed_url(self, key: str, seconds: int = LINK_SECONDS) -> str:
         """A presigned GET of this object for so long, or less: never longer than the role's session."""

@@ -1,18 +1,12 @@
-"""Input images of edits, as the vendors take them, and where callers' uploads lie.
+"""Input images of edits, as the vendors take them.
 
 JPEG, PNG, BMP, TIFF, WEBP and GIF (its first frame counts), each side 384 to 3072 px, at most 10 MB
 (MuleRouter and DashScope, edit models). PNG, JPEG, WebP and GIF are walked to their end; of BMP and TIFF the
 header alone is read. What follows after an image's end is left alone: phones put more into their photos.
 """
 
-from typing import Annotated, Literal
-from urllib.parse import quote
-
-from pydantic import Field, StrictInt
-
 from easel.domain.bitmap_sizes import BYTE_ORDERS, Size, bmp_size, tiff_size
 from easel.domain.image_bytes import ImageVerifier, verify
-from easel.domain.request import WHOLE, RequestModel
 from easel.errors import ImageInvalidError
 
 INPUT_BYTES_MAX = 10 * 1024 * 1024  # 10 MB; that it means 2^20 is our reading
@@ -20,21 +14,6 @@ SIDE_MIN, SIDE_MAX = 384, 3072  # px
 BMP_START = b"BM"
 WALKED_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
 START_BYTES = 64 * 1024  # of a link that are looked at: nearly all photos tell their size in them
-UploadType = Literal["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff"]
-
-
-class UploadRequest(RequestModel):
-    """What a caller is about to upload."""
-
-    content_type: UploadType = Field(description="the image's media type")
-    bytes: Annotated[StrictInt, Field(ge=1, le=INPUT_BYTES_MAX), WHOLE] = Field(
-        description=f"its length in bytes, 1 to {INPUT_BYTES_MAX}; S3 takes no more than are announced"
-    )
-
-
-def upload_key(tenant: str, upload_id: str) -> str:
-    """Where an upload lies: each tenant's apart, whatever its name holds."""
-    return f"uploads/{quote(tenant, safe='')}/{upload_id}"
 
 
 def check_input_image(data: bytes) -> str:

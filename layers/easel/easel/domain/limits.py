@@ -32,7 +32,6 @@ class RouteLimits(BaseModel):
 
 
 NO_LIMITS = RouteLimits()
-BY_ROUTE = TypeAdapter(dict[str, RouteLimits])
 
 
 def configured_limits(text: str, catalogue: Mapping[str, RouteLimits]) -> Mapping[str, RouteLimits]:
@@ -45,7 +44,7 @@ def configured_limits(text: str, catalogue: Mapping[str, RouteLimits]) -> Mappin
     if text == "off":
         return dict.fromkeys(catalogue, NO_LIMITS)
     try:
-        own = BY_ROUTE.validate_json(text)
+        own = TypeAdapter(dict[str, RouteLimits]).validate_json(text)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"])

@@ -2,9 +2,9 @@
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
-from easel.domain.input_images import UploadRequest
 from easel.domain.reading import parse_as
 from easel.domain.tenancy import Scope
+from easel.domain.uploads import UploadRequest
 from easel.doors.answers import json_answer
 from easel.doors.http_input import caller_of, json_body
 from easel.plain import time_view

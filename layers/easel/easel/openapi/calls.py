@@ -5,10 +5,10 @@ import re
 from easel.domain.batch_order import COUNT_MAX, USD, BatchBounds, BatchOrder
 from easel.domain.generation import Status
 from easel.domain.ids import BATCH_ID, BATCH_PLACE, GENERATION_ID
-from easel.domain.input_images import UploadRequest
 from easel.domain.rows import BODY_FORMS
 from easel.domain.submission import Submission
 from easel.domain.tenancy import Scope
+from easel.domain.uploads import UploadRequest
 from easel.errors import (
     BudgetReachedError,
     ConflictError,

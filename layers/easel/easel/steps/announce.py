@@ -1,11 +1,12 @@
 """Announce: tell the bus and webhooks how a generation ended. At least once, however often it is tried."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from easel.domain.generation import Generation
-from easel.ports import EventBus, GenerationStore, ImageStore
+from easel.ports import EventBus, GenerationStore
 from easel.steps.webhooks import Webhooks
 from easel.view import generation_view
 
@@ -17,10 +18,10 @@ LONG_FIELDS = ("request", "parameters", "actual_prompt", "error", "metadata")
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Tells the bus, and sees to it that webhooks are told."""
+    """Tells the bus, and sees to it that webhooks are told. `uri` names an object of the image bucket."""
 
     store: GenerationStore
-    images: ImageStore
+    uri: Callable[[str], str]
     bus: EventBus
     webhooks: Webhooks
 
@@ -34,7 +35,7 @@ class Announcer:
         """
         if generation.announced:
             return generation
-        view = generation_view(generation, self.images.uri)
+        view = generation_view(generation, self.uri)
         name = generation.status.value.capitalize()
         self.bus.publish(f"Image Generation {name}", shortened(view, EVENT_CHARACTERS_MAX))
         self.webhooks.tell(generation)

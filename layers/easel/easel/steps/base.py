@@ -1,11 +1,12 @@
 """What the steps share: loading the record, and the answer to the workflow."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from decimal import Decimal
 from math import ceil
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from easel.catalogue import Endpoint, Route
 from easel.domain.failover import remaining_routes
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, Status
@@ -13,8 +14,11 @@ from easel.domain.latency import expectation
 from easel.domain.money import Money
 from easel.domain.polling import Pace
 from easel.errors import NotFoundError
-from easel.ports import GenerationStore
-from easel.vendors.base import Failed
+
+if TYPE_CHECKING:  # Settle has no use for the catalogue
+    from easel.catalogue import Endpoint, Route
+    from easel.ports import GenerationStore
+    from easel.vendors.base import Failed
 
 
 class Next(NamedTuple):

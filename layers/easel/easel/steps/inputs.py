@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from easel.domain.ids import GENERATION_ID
-from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image, check_length, upload_key
+from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image, check_length
 from easel.domain.request import GenerationRequest, is_https_link
 from easel.domain.tenancy import Caller
+from easel.domain.uploads import upload_key
 from easel.errors import FieldProblem, ImageInvalidError, ImageUnavailableError, InvalidRequestError
 from easel.ports import GenerationStore, ImageStore, Inbox, Uploads
 from easel.steps.linked_images import LinkedImages

@@ -1,5 +1,6 @@
 """Settle: the one exit. Writes the terminal status and the receipt, and tells the bus."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from easel.domain.facts import Tell, ended
 from easel.domain.failure import Failure, FailureClass
 from easel.domain.generation import Attempt, AttemptState, Generation, GenerationError, Status
 from easel.errors import BudgetReachedError, RequestError
-from easel.ports import Clock, GenerationStore, ImageStore
+from easel.ports import Clock, GenerationStore
 from easel.steps.announce import Announcer, as_json, shortened
 from easel.steps.base import load
 from easel.view import generation_view, problem_view
@@ -47,10 +48,10 @@ OUT_OF_ORDER = "The vendor is out of order."
 
 @dataclass(frozen=True, slots=True)
 class Settler:
-    """Ends generations."""
+    """Ends generations. `uri` names an object of the image bucket."""
 
     store: GenerationStore
-    images: ImageStore
+    uri: Callable[[str], str]
     announcer: Announcer
     clock: Clock
     tell: Tell
@@ -67,7 +68,7 @@ class Settler:
             self.store.save(generation)
             self.tell(ended(before, generation))
         self.announcer.announce(generation)
-        view = generation_view(generation, self.images.uri)
+        view = generation_view(generation, self.uri)
         name = generation.status.value.capitalize()
         state = {"id": generation.id, "status": generation.status.value}
         if generation.status is Status.SUCCEEDED:

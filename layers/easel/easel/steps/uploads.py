@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from easel.domain.ids import new_upload_id
-from easel.domain.input_images import UploadRequest, upload_key
 from easel.domain.tenancy import Caller
+from easel.domain.uploads import UploadRequest, upload_key
 from easel.ports import Clock, UploadForm, Uploads
 
 UPLOAD_SECONDS = 15 * 60  # to begin the upload in; the object is kept for days (template, `uploads/`)

@@ -1,7 +1,7 @@
 """Asking a vendor, for the steps that do: address, key, time-out, and results that come inline."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,11 +20,15 @@ LENT_SECONDS = 10 * 60  # longer than any ask is waited for, in which a vendor f
 
 @dataclass(frozen=True, slots=True)
 class VendorCalls:
-    """Carries adapters' requests to the vendors. `base_urls` replaces endpoints' own base URLs."""
+    """Carries adapters' requests to the vendors. `base_urls` replaces endpoints' own base URLs.
+
+    `images` gives the bucket, for which most asks have no use: they have no images of ours, and are answered
+    with links.
+    """
 
     transport: Transport
     vendor_keys: VendorKeys
-    images: ImageStore
+    images: Callable[[], ImageStore]
     catalogue: Catalogue
     base_urls: Mapping[str, str]
 
@@ -50,7 +54,9 @@ class VendorCalls:
     def with_inputs(self, ask: Ask, adapter: Adapter) -> Ask:
         """The ask with its images as the vendor takes them: links as they are, ours as data URIs, or as links
         that work for minutes where a data URI would be too long for the vendor."""
-        ours = self.images.uri("")
+        if not ask.images:
+            return ask
+        ours = self.images().uri("")
         images = [
             self._lent(image.removeprefix(ours), adapter.data_uri_max) if image.startswith(ours) else image
             for image in ask.images
@@ -58,11 +64,11 @@ class VendorCalls:
         return replace(ask, images=tuple(images))
 
     def _lent(self, key: str, data_uri_max: int | None) -> str:
-        data = self.images.read(key)
+        data = self.images().read(key)
         data_uri = f"data:{check_input_image(data)};base64,{base64.b64encode(data).decode()}"
         if data_uri_max is None or len(data_uri) <= data_uri_max:
             return data_uri
-        return self.images.signed_url(key, LENT_SECONDS)
+        return self.images().signed_url(key, LENT_SECONDS)
 
     def delivered(self, generation: Generation, route: Route, answer: Finished, now: datetime) -> Generation:
         """The generation with its results noted and billed, inline ones put into the bucket first."""
@@ -87,7 +93,7 @@ class VendorCalls:
         for number, image in enumerate(finished.images):
             if isinstance(image, InlineImage):
                 key = f"incoming/{generation.id}/{generation.current_attempt.number}-{number}"
-                self.images.put_bytes(key, image.data, "application/octet-stream")
+                self.images().put_bytes(key, image.data, "application/octet-stream")
                 refs.append(ResultRef(number=number, key=key))
             else:
                 refs.append(ResultRef(number=number, url=image.url))

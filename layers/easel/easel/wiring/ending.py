@@ -12,7 +12,7 @@ from easel.settings import retention_days, setting
 from easel.steps.announce import Announcer
 from easel.steps.settle import Settler
 from easel.steps.webhooks import Webhooks
-from easel.wiring.records import images, store
+from easel.wiring.records import image_uri, store
 
 
 @cache
@@ -44,9 +44,9 @@ def webhooks() -> Webhooks:
 
 def announcer() -> Announcer:
     """Telling how generations ended."""
-    return Announcer(store(), images(), bus(), webhooks())
+    return Announcer(store(), image_uri(), bus(), webhooks())
 
 
 def settler() -> Settler:
     """The Settle step."""
-    return Settler(store(), images(), announcer(), SystemClock(), fact_log().tell)
+    return Settler(store(), image_uri(), announcer(), SystemClock(), fact_log().tell)

@@ -23,7 +23,7 @@ def vendor_keys() -> SecretVendorKeys:
 
 def vendor_calls() -> VendorCalls:
     """Asking vendors."""
-    return VendorCalls(transport(), vendor_keys(), images(), CATALOGUE, vendor_base_urls())
+    return VendorCalls(transport(), vendor_keys(), images, CATALOGUE, vendor_base_urls())
 
 
 def route_states() -> DynamoRouteStates:
