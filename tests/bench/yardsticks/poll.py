@@ -1,5 +1,6 @@
 """The Poll step: asks how the task stands."""
 
+import base64
 import os
 from typing import Any
 
@@ -8,7 +9,9 @@ import urllib3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tests.bench.yardsticks.records import Failure, Generation, Status, StepInput, VendorTask
+from tests.bench.yardsticks.catalogue import ROUTES
+from tests.bench.yardsticks.records import Failure, Generation, Result, Status, StepInput
+from tests.bench.yardsticks.vendors import poll_path, task_of
 
 TABLE = os.environ["EASEL_TABLE"]
 logger = Logger()
@@ -26,12 +29,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     generation = Generation.model_validate_json(item["record"]["S"])
     key = secrets.get_secret_value(SecretId=os.environ["EASEL_VENDOR_KEYS_SECRET"])["SecretString"]
     headers = {"Authorization": f"Bearer {key}"}
-    address = f"https://vendor.example/v1/tasks/{generation.attempts[-1].task_id}"
-    task = VendorTask.model_validate_json(pool.request("GET", address, headers=headers, timeout=10).data)
-    for number, result in enumerate(task.results):  # an answer may bring its images along
-        s3.put_object(
-            Bucket=os.environ["EASEL_IMAGE_BUCKET"], Key=f"{generation.id}/{number}", Body=result["image"]
-        )
+    attempt = generation.attempts[-1]
+    route = ROUTES[attempt.route]
+    address = route.base_url + poll_path(route, generation.request.model, attempt.task_id or "")
+    task = task_of(route, pool.request("GET", address, headers=headers, timeout=10).data)
+    attempt.results = [Result(url=link) for link in task.links]
+    for number, data in enumerate(task.inline):  # an answer may bring its images along
+        key = f"{generation.id}/{number}"
+        s3.put_object(Bucket=os.environ["EASEL_IMAGE_BUCKET"], Key=key, Body=base64.b64decode(data))
+        attempt.results.append(Result(key=key))
     generation.status = Status.RUNNING
     if task.code:
         generation.failure = Failure(code="vendor_error", message=task.message or "", vendor_code=task.code)

@@ -1,9 +1,9 @@
-"""What the handlers hold: generations as they are stored, requests as sent, vendors' tasks as told."""
+"""What the handlers hold: generations as they are stored, requests as they are sent."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
 
@@ -27,6 +27,16 @@ class Webhook(BaseModel):
     events: list[Status] = Field(default_factory=list)
 
 
+class Lora(BaseModel):
+    """A LoRA to apply."""
+
+    lora_weights: str = Field(min_length=1, max_length=2048)
+    lora_scale: float | None = Field(default=None, ge=0, le=2)
+    num_inference_steps: int | None = Field(default=None, ge=28, le=50)
+    guidance: float | None = Field(default=None, ge=2, le=4)
+    go_fast: bool | None = None
+
+
 class Request(BaseModel):
     """What a caller asks for."""
 
@@ -38,7 +48,16 @@ class Request(BaseModel):
     size: str | None = Field(default=None, pattern=r"^\d+([x*:])\d+$")
     n: int = Field(default=1, ge=1, le=8)
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    prompt_extend: bool | None = None
+    safety_filter: bool | None = None
+    watermark: bool | None = None
     guidance: float | None = Field(default=None, ge=0, le=20)
+    lora: Lora | None = None
+    output_format: Literal["png", "jpeg"] | None = None
+    route: list[str] | None = Field(default=None, min_length=1, max_length=20)
+    strict: bool = False
+    on_unknown: Literal["fail", "resubmit"] = "fail"
+    deadline_seconds: int = Field(default=600, ge=10, le=3600)
     image_urls: list[HttpUrl] = Field(default_factory=list, max_length=3)
     metadata: dict[str, str] = Field(default_factory=dict)
     webhook: Webhook | None = None
@@ -52,8 +71,8 @@ class Request(BaseModel):
         return value
 
 
-class Cost(BaseModel):
-    """What a vendor billed."""
+class Money(BaseModel):
+    """What a vendor bills."""
 
     amount: Decimal = Decimal(0)
     currency: str = "USD"
@@ -79,16 +98,74 @@ class Image(BaseModel):
     sha256: str
 
 
+class Expected(BaseModel):
+    """How long a route lately took, in seconds."""
+
+    quick: float = 0.0
+    typical: float
+    slow: float
+
+
+class Result(BaseModel):
+    """Where a finished picture lies until it is kept."""
+
+    url: str | None = None
+    key: str | None = None
+
+
 class Attempt(BaseModel):
     """One try at a vendor."""
 
-    vendor: str
+    route: str
     model: str
+    state: str
+    quoted: Money
+    expected: Expected | None = None
     task_id: str | None = None
+    request_id: str | None = None
     started_at: datetime
+    answered_at: datetime | None = None
     ended_at: datetime | None = None
-    cost: Cost | None = None
+    results: list[Result] = Field(default_factory=list)
     failure: Failure | None = None
+    billed: Money | None = None
+    possibly_billed: Money | None = None
+    refunded: Money | None = None
+
+
+class Turn(BaseModel):
+    """A turn at a route."""
+
+    route: str
+    at: datetime
+    because: str
+    expected: Expected | None = None
+
+
+class Origin(BaseModel):
+    """Where a generation comes from."""
+
+    batch: str | None = None
+    row: int | None = None
+    execution: str | None = None
+    correlation_id: str | None = None
+
+
+class Reservation(BaseModel):
+    """What budgets hold for it."""
+
+    usd: Decimal = Decimal(0)
+    budgets: list[str] = Field(default_factory=list)
+    places: list[str] = Field(default_factory=list)
+
+
+class Parameters(BaseModel):
+    """What became of the request's parameters on the route."""
+
+    applied: dict[str, Any] = Field(default_factory=dict)
+    mapped: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    dropped: dict[str, str] = Field(default_factory=dict)
+    truncated: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
 class Generation(BaseModel):
@@ -98,11 +175,23 @@ class Generation(BaseModel):
     tenant: str
     status: Status = Status.QUEUED
     request: Request
+    routes: list[str] = Field(default_factory=list)
+    route: str | None = None
+    turn: Turn | None = None
+    origin: Origin = Field(default_factory=Origin)
+    quoted: Money = Field(default_factory=Money)
+    reservation: Reservation = Field(default_factory=Reservation)
+    expected: Expected | None = None
+    parameters: Parameters | None = None
     attempts: list[Attempt] = Field(default_factory=list)
     images: list[Image] = Field(default_factory=list)
+    seed: int | None = None
+    actual_prompt: str | None = None
     failure: Failure | None = None
     created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    deadline_at: datetime | None = None
+    ended_at: datetime | None = None
     version: int = 0
 
 
@@ -111,13 +200,3 @@ class StepInput(BaseModel):
 
     id: str
     error: dict[str, Any] | None = None
-
-
-class VendorTask(BaseModel):
-    """A task as a vendor tells it."""
-
-    task_id: str
-    task_status: str
-    results: list[dict[str, Any]] = Field(default_factory=list)
-    code: str | None = None
-    message: str | None = None

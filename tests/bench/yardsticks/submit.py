@@ -9,7 +9,9 @@ import urllib3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tests.bench.yardsticks.records import Attempt, Generation, Status, StepInput, VendorTask
+from tests.bench.yardsticks.catalogue import ROUTES
+from tests.bench.yardsticks.records import Attempt, Generation, Status, StepInput
+from tests.bench.yardsticks.vendors import submit_of, task_of
 
 TABLE = os.environ["EASEL_TABLE"]
 logger = Logger()
@@ -27,17 +29,25 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     generation = Generation.model_validate_json(item["record"]["S"])
     key = secrets.get_secret_value(SecretId=os.environ["EASEL_VENDOR_KEYS_SECRET"])["SecretString"]
     headers = {"Authorization": f"Bearer {key}"}
-    body = generation.request.model_dump(mode="json", exclude_none=True)
-    body["image_urls"] = [
+    route = ROUTES[generation.routes[0]]
+    links = [
         s3.generate_presigned_url(
             "get_object", Params={"Bucket": os.environ["EASEL_IMAGE_BUCKET"], "Key": str(one)}
         )
         for one in generation.request.image_urls
     ]
-    answer = pool.request("POST", "https://vendor.example/v1/tasks", json=body, headers=headers, timeout=30)
-    task = VendorTask.model_validate_json(answer.data)
+    request = generation.request.model_copy(update={"image_urls": links})
+    path, body = submit_of(route, request)
+    sent = body.model_dump(exclude_none=True, by_alias=True)
+    answer = pool.request("POST", route.base_url + path, json=sent, headers=headers, timeout=30)
+    task = task_of(route, answer.data)
     attempt = Attempt(
-        vendor="example", model=generation.request.model, task_id=task.task_id, started_at=datetime.now(UTC)
+        route=route.name,
+        model=route.models[generation.request.model],
+        state="accepted",
+        quoted=route.price,
+        task_id=task.id,
+        started_at=datetime.now(UTC),
     )
     generation.attempts.append(attempt)
     generation.status = Status.SUBMITTED
