@@ -4,7 +4,8 @@ from typing import Any
 
 from easel import runtime
 from easel.step_input import StepInput
-from easel.wiring.attempts import poller, read_keys
+from easel.wiring.polling import poller
+from easel.wiring.vendors import read_keys
 
 step = runtime.Provided(poller, [read_keys])
 

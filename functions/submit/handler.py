@@ -4,7 +4,8 @@ from typing import Any
 
 from easel import runtime
 from easel.step_input import StepInput, without_record
-from easel.wiring.attempts import read_keys, submitter
+from easel.wiring.submitting import submitter
+from easel.wiring.vendors import read_keys
 
 step = runtime.Provided(submitter, [read_keys])
 

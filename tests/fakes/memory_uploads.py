@@ -1,7 +1,6 @@
 """Uploads and links in memory: the ports `Uploads` and `Links`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from easel.errors import ImageInvalidError, ImageUnavailableError, NotSentError
 from easel.ports import UploadForm
@@ -50,4 +49,4 @@ class KnownLinks:
         answer = self.answers.get(url, NotSentError("the host name does not resolve"))
         if isinstance(answer, Exception):
             raise answer
-        return replace(answer, body=answer.body[:most_bytes])
+        return answer._replace(body=answer.body[:most_bytes])

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
@@ -271,12 +270,14 @@ class ImageStore(Protocol):
         """A link to one object that works for so long, or less."""
 
 
-@dataclass(frozen=True, slots=True)
-class UploadForm:
+class UploadForm(NamedTuple):
     """Where an upload is posted, and the form's fields. They sign it, so they stay out of the repr."""
 
     url: str
-    fields: Mapping[str, str] = field(repr=False)
+    fields: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"UploadForm({self.url!r}, ...)"
 
 
 class Uploads(Protocol):

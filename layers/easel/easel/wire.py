@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A request to a vendor. `path` follows the endpoint's base URL; `body` is JSON or nothing.
 
     The body holds the prompt, so it stays out of the repr.
@@ -18,17 +16,22 @@ class HttpRequest:
 
     method: str
     path: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = EMPTY
+    body: Mapping[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method!r}, {self.path!r}, ...)"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """A complete answer. Header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = EMPTY
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"HttpResponse({self.status}, ...)"
 
     def json(self) -> Any:
         """The body as JSON, or None where it is not JSON (an HTML error page, nothing at all)."""

@@ -16,7 +16,7 @@ EVENT_CHARACTERS_MAX = 60_000
 LONG_FIELDS = ("request", "parameters", "actual_prompt", "error", "metadata")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Announcer:
     """Tells the bus, and sees to it that webhooks are told. `uri` names an object of the image bucket."""
 

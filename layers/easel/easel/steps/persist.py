@@ -38,7 +38,7 @@ RESULT_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Persister:
     """Keeps a finished generation's images. `extra_hosts` may serve results besides the vendors' own."""
 
@@ -123,7 +123,7 @@ class Persister:
             yield download.chunks
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Keeper:
     """Keeps a generation's images and ends it at once, for which the workflow would take three more states.
 

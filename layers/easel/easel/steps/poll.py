@@ -15,7 +15,7 @@ from easel.vendors.base import Failed, Finished, Missing, Pending, PollAnswer, V
 ANSWER_SECONDS = 15.0  # a status answer is small and quick; it is asked for again anyway
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Poller:
     """Asks a vendor about a task until there is something to do, for a while."""
 

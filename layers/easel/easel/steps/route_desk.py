@@ -36,7 +36,7 @@ class Later(NamedTuple):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class RouteDesk:
     """Chooses among what is left of a generation's routes by what is known of them now."""
 

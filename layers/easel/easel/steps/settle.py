@@ -46,7 +46,7 @@ CLASS_MESSAGES = {
 OUT_OF_ORDER = "The vendor is out of order."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Settler:
     """Ends generations. `uri` names an object of the image bucket."""
 

@@ -31,7 +31,7 @@ LAST_WAIT_SECONDS = 5.0  # between two asks then
 SOON_SECONDS = 1.0  # a turn that comes this soon is waited for here: a Wait state counts whole seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Submitter:
     """Asks a vendor for one generation."""
 

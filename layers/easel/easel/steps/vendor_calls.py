@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from easel.catalogue import Catalogue, Endpoint, Route
@@ -18,7 +18,7 @@ from easel.wire import HttpRequest, HttpResponse
 LENT_SECONDS = 10 * 60  # longer than any ask is waited for, in which a vendor fetches what it is given
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class VendorCalls:
     """Carries adapters' requests to the vendors. `base_urls` replaces endpoints' own base URLs.
 
@@ -61,7 +61,7 @@ class VendorCalls:
             self._lent(image.removeprefix(ours), adapter.data_uri_max) if image.startswith(ours) else image
             for image in ask.images
         ]
-        return replace(ask, images=tuple(images))
+        return ask._replace(images=tuple(images))
 
     def _lent(self, key: str, data_uri_max: int | None) -> str:
         data = self.images().read(key)

@@ -13,7 +13,7 @@ from easel.ports import Clock, Tenants, Workflow
 from easel.webhook_ports import DeliveryStore
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Webhooks:
     """Makes deliveries; `workflow` carries each to its end."""
 

@@ -6,7 +6,6 @@ from 2025-08 to 2026-08), and fal's public result schema for the second shape.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -84,7 +83,7 @@ class Usage(AnswerBody):
 class Meta(AnswerBody):
     """`meta` of the third shape."""
 
-    usage: Annotated[Usage, AsObject] = Field(default=Usage(), description="what the call cost")
+    usage: Annotated[Usage, AsObject] = Field(default_factory=Usage, description="what the call cost")
 
 
 class Generation(AnswerBody):
@@ -92,10 +91,10 @@ class Generation(AnswerBody):
 
     data: Items = Field(default=(), description="third shape: objects with `url` or `b64_json`")
     images: Items = Field(default=(), description="second shape: objects with `url`")
-    output: Annotated[OutputBody, AsObject] = Field(default=OutputBody(), description="first shape")
+    output: Annotated[OutputBody, AsObject] = Field(default_factory=OutputBody, description="first shape")
     has_nsfw_concepts: Items = Field(default=(), description="an image each: true where it was blackened")
     seed: Whole = Field(default=None, description="may exceed 32 bits")
-    meta: Annotated[Meta, AsObject] = Field(default=Meta(), description="third shape")
+    meta: Annotated[Meta, AsObject] = Field(default_factory=Meta, description="third shape")
     requestId: Text = Field(default=None, description="the vendor's trace id")  # noqa: N815 - the vendor's spelling
 
     @property
@@ -124,7 +123,6 @@ class ErrorBody(AnswerBody):
     requestId: Text = Field(default=None, description="the vendor's trace id")  # noqa: N815 - the vendor's spelling
 
 
-@dataclass(frozen=True, slots=True)
 class AimlApi(Adapter):
     """Builds and reads AI/ML API's wire format. There are no tasks: an ask answers with its images."""
 

@@ -6,7 +6,6 @@ clock, environment or randomness, and logs nothing. The steps do the talking and
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
@@ -15,18 +14,22 @@ from easel.domain.failure import Failure, FailureClass
 from easel.wire import HttpRequest, HttpResponse
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedImage:
+class LinkedImage(NamedTuple):
     """A result that lies behind a link. The link is a bearer secret, so it stays out of the repr."""
 
-    url: str = field(repr=False)
+    url: str
+
+    def __repr__(self) -> str:
+        return "LinkedImage(...)"
 
 
-@dataclass(frozen=True, slots=True)
-class InlineImage:
+class InlineImage(NamedTuple):
     """A result that came inside the answer, decoded."""
 
-    data: bytes = field(repr=False)
+    data: bytes
+
+    def __repr__(self) -> str:
+        return "InlineImage(...)"
 
 
 ResultImage = LinkedImage | InlineImage
@@ -46,17 +49,19 @@ class Pending(NamedTuple):
     cost: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """The vendor delivered at least one image. `filtered` counts images that moderation withheld."""
 
     images: tuple[ResultImage, ...]
     task_id: str | None = None
     request_id: str | None = None
     seed: int | None = None
-    actual_prompt: str | None = field(default=None, repr=False)
+    actual_prompt: str | None = None
     cost: Decimal | None = None
     filtered: int = 0
+
+    def __repr__(self) -> str:
+        return f"Finished({len(self.images)} images, task_id={self.task_id!r}, ...)"
 
 
 class Failed(NamedTuple):

@@ -5,7 +5,6 @@ Sources: Alibaba's references of Qwen text-to-image and image edit (2026-02), it
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
@@ -167,10 +166,11 @@ class Answer(ErrorBody):
     """Any answer. Metrics, usage and times differ by model and are not needed."""
 
     request_id: Text = Field(default=None, description="the vendor's trace id")
-    output: Annotated[Output, AsObject] = Field(default=Output(), description="what was made, or the task")
+    output: Annotated[Output, AsObject] = Field(
+        default_factory=Output, description="what was made, or the task"
+    )
 
 
-@dataclass(frozen=True, slots=True)
 class DashScope(Adapter):
     """Builds and reads DashScope's wire format. Regions differ in base URL and key only."""
 

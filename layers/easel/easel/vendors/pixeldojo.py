@@ -6,7 +6,6 @@ older pages only, so every shape seen is accepted.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import quote
@@ -121,7 +120,7 @@ class Job(AnswerBody):
 
     jobId: Text = Field(default=None, description="opaque")  # noqa: N815 - the vendor's spelling
     status: Text = Field(default=None, description="see STATUSES")
-    output: Annotated[Output, AsObject] = Field(default=Output(), description="of a completed job")
+    output: Annotated[Output, AsObject] = Field(default_factory=Output, description="of a completed job")
     assets: Items = Field(default=(), description="objects with a `url`, as the SDK shows them")
     creditCost: Amount = Field(default=None, description="credits")  # noqa: N815 - the vendor's spelling
 
@@ -132,7 +131,6 @@ class Job(AnswerBody):
         return next(filter(None, map(images_in, places)), ())
 
 
-@dataclass(frozen=True, slots=True)
 class PixelDojo(Adapter):
     """Builds and reads PixelDojo's wire format."""
 

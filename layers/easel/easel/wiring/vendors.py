@@ -21,6 +21,11 @@ def vendor_keys() -> SecretVendorKeys:
     return SecretVendorKeys(client("secretsmanager"), setting("EASEL_VENDOR_KEYS_SECRET"))
 
 
+def read_keys() -> None:
+    """Read the vendors' keys, which are remembered then."""
+    vendor_keys().get()
+
+
 def vendor_calls() -> VendorCalls:
     """Asking vendors."""
     return VendorCalls(transport(), vendor_keys(), images, CATALOGUE, vendor_base_urls())
