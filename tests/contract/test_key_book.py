@@ -13,7 +13,8 @@ import pytest
 from easel.aws import key_book
 from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoApiKeys, put_api_key
-from easel.domain.tenancy import USUAL_SCOPES, ApiKey, BookedKey, Limits, Scope, Tenant, visible
+from easel.domain.tenancy import USUAL_SCOPES, ApiKey, BookedKey, Scope, visible
+from easel.domain.tenants import Limits, Tenant
 from easel.errors import ConflictError, NotFoundError
 from easel.key_ports import KeyBook
 from easel.ports import ApiKeys

@@ -12,7 +12,7 @@ from easel.aws.ledger import SPREAD, DynamoUsage
 from easel.aws.table import DynamoGenerations
 from easel.domain.generation import Generation, Reservation, Status
 from easel.domain.ledger import COSTS, COUNTS, DOLLARS, UsageRow, cost_usd, usage_rows
-from easel.domain.tenancy import Owner
+from easel.domain.tenants import Owner
 from easel.errors import (
     AlreadyExistsError,
     BudgetReachedError,

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from easel.aws import keys
+from easel.aws import tenants as tenants_table
 from easel.aws.key_book import DynamoKeyBook
-from easel.aws.keys import DynamoQuotas, DynamoTenants
+from easel.aws.keys import DynamoQuotas
+from easel.aws.tenants import DynamoTenants
 from easel.domain.request import Webhook
-from easel.domain.tenancy import Limits, Tenant
+from easel.domain.tenants import Limits, Tenant
 from easel.ports import Quotas, Tenants
 from tests.contract.table import OneAtATime, at_once, make_table
 from tests.fakes.memory import FakeClock, MemoryQuotas, SetTenants
@@ -129,7 +130,7 @@ def test_tenant_is_read_once_in_a_while_whether_there_is_one_or_not(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("easel.aws.tenants.time.monotonic", lambda: now[0])
     table = make_table(dynamodb)
     counting = Counting(dynamodb)
     port = DynamoTenants(counting, table)
@@ -137,14 +138,14 @@ def test_tenant_is_read_once_in_a_while_whether_there_is_one_or_not(
         assert port.get("acme") == Tenant(id="acme")
     assert counting.reads == 1
     put(dynamodb, table, FULL)
-    now[0] += keys.CACHE_SECONDS + 1
+    now[0] += tenants_table.CACHE_SECONDS + 1
     for _ in range(3):
         assert port.get("acme") == FULL
     assert counting.reads == 2
 
 
 def test_memory_of_tenants_is_bounded(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "CACHED_MAX", 3)
+    monkeypatch.setattr(tenants_table, "CACHED_MAX", 3)
     counting = Counting(dynamodb)
     port = DynamoTenants(counting, make_table(dynamodb))
     for number in (0, 1, 2, 3, 0):

@@ -21,7 +21,7 @@ from easel.domain.ids import new_generation_id
 from easel.domain.ledger import Reserving, reservings
 from easel.domain.money import Money
 from easel.domain.request import GenerationRequest
-from easel.domain.tenancy import Limits, Owner
+from easel.domain.tenants import Limits, Owner
 from easel.steps.create import reservation_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from easel.domain.holding import KEPT, Held
 from easel.domain.ids import earliest_generation_id, is_generation_id
 from easel.domain.latency import SAMPLES_MAX
 from easel.domain.ledger import Reserving
-from easel.domain.tenancy import ApiKey, Tenant
+from easel.domain.tenancy import ApiKey
+from easel.domain.tenants import Tenant
 from easel.errors import (
     AlreadyExistsError,
     FieldProblem,

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from easel.domain.ids import new_key_id
-from easel.domain.tenancy import ApiKey, BookedKey, Tenant, new_secret, visible
+from easel.domain.tenancy import ApiKey, BookedKey, new_secret, visible
+from easel.domain.tenants import Tenant
 from easel.errors import ConflictError, NotFoundError
 from easel.key_ports import KeyPage
 from easel.ports import Clock

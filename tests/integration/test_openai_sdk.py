@@ -12,7 +12,8 @@ import urllib3
 from openai.types import ImagesResponse
 
 from easel.aws.keys import put_api_key
-from easel.domain.tenancy import ApiKey, Limits
+from easel.domain.tenancy import ApiKey
+from easel.domain.tenants import Limits
 from local.stack import LocalStack
 from tests.fakes.pictures import picture
 from tests.integration.easel_caller import EaselCaller, sandbox_tasks

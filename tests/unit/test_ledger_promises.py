@@ -16,7 +16,8 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from easel.catalogue import CATALOGUE
 from easel.domain.generation import Generation
 from easel.domain.request import GenerationRequest
-from easel.domain.tenancy import ApiKey, Caller, Limits, Owner, Tenant
+from easel.domain.tenancy import ApiKey, Caller
+from easel.domain.tenants import Limits, Owner, Tenant
 from easel.errors import BudgetReachedError, LimitReachedError
 from easel.receipt import receipt
 from easel.steps.usage import UsageReport

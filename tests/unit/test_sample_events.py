@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from easel.domain.generation import Status
 from easel.domain.ids import batch_id_of
-from easel.domain.tenancy import ApiKey, Limits, Tenant
+from easel.domain.tenancy import ApiKey
+from easel.domain.tenants import Limits, Tenant
 from easel.doors.native import native_api
 from easel.errors import LimitReachedError, NotFoundError
 from easel.events_in import ReconcileInput

@@ -13,9 +13,10 @@ import pytest
 from easel import entrance, runtime
 from easel.aws import clients
 from easel.aws.key_book import DynamoKeyBook
-from easel.aws.keys import DynamoQuotas, DynamoTenants
+from easel.aws.keys import DynamoQuotas
 from easel.aws.ledger import DynamoUsage
 from easel.aws.route_states import DynamoRouteStates
+from easel.aws.tenants import DynamoTenants
 from easel.errors import SettingsError
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator

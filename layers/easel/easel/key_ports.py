@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from easel.domain.tenancy import ApiKey, BookedKey, Tenant
+from easel.domain.tenancy import ApiKey, BookedKey
+from easel.domain.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True)

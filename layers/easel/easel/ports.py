@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from easel.domain.generation import Generation, Image
     from easel.domain.holding import Held
     from easel.domain.ledger import Reserving, UsageRow
-    from easel.domain.tenancy import ApiKey, Tenant
+    from easel.domain.tenancy import ApiKey
+    from easel.domain.tenants import Tenant
     from easel.wire import HttpResponse
 
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from easel.aws.items import attributes
-from easel.aws.keys import DynamoApiKeys, DynamoQuotas, DynamoTenants
+from easel.aws.keys import DynamoApiKeys, DynamoQuotas
 from easel.aws.table import DynamoGenerations, to_item
+from easel.aws.tenants import DynamoTenants
 from easel.domain.generation import Generation
 from easel.domain.ids import new_generation_id
 from easel.domain.money import Money

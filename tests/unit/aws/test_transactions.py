@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from easel.aws.table import DynamoGenerations
 from easel.aws.transactions import PAUSE_SECONDS_MAX, TRIES_MAX, ConditionsNotMetError, write_all
 from easel.domain.generation import Status
-from easel.domain.tenancy import Owner
+from easel.domain.tenants import Owner
 from easel.errors import AlreadyExistsError, BudgetReachedError, ConflictError, LimitReachedError
 from easel.ports import Idempotency
 from tests.fakes.lives import born, ended, owner, queued

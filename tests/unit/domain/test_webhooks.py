@@ -9,7 +9,7 @@ from easel.domain.generation import Generation, GenerationError, Status
 from easel.domain.ids import delivery_id_of, is_delivery_id, new_delivery_id, new_generation_id
 from easel.domain.money import Money
 from easel.domain.request import GenerationRequest, Webhook, WebhookEvent
-from easel.domain.tenancy import Tenant
+from easel.domain.tenants import Tenant
 from easel.domain.webhooks import (
     ATTEMPTS_MAX,
     JITTER,

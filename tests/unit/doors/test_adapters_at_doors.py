@@ -9,7 +9,7 @@ from easel.domain.ask import Ask, LoraAsk
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Status
 from easel.domain.sizes import Geometry, Size
-from easel.domain.tenancy import Limits, Tenant
+from easel.domain.tenants import Limits, Tenant
 from easel.vendors.base import (
     Adapter,
     Failed,

@@ -12,7 +12,8 @@ from easel.domain.ask import Ask
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Generation
 from easel.domain.sizes import Geometry, Size
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.doors import answers
 from easel.errors import AnswerLostError, NotSentError
 from easel.routing import Policy

@@ -9,7 +9,8 @@ from easel.domain.ask import Ask
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Generation, Status
 from easel.domain.sizes import Geometry, Size
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.errors import NotSentError
 from easel.vendors.base import Failed, Finished, LinkedImage
 from easel.vendors.dashscope import DashScope

@@ -10,7 +10,8 @@ from easel.domain.ask import Ask
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Status
 from easel.domain.ids import generation_bits
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.vendors.base import Failed, Finished, Missing, Pending, VendorTask
 from easel.vendors.dashscope import DashScope
 from tests.fakes.scene import Scene

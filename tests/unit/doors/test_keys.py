@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from easel.catalogue import CATALOGUE
-from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Limits, Scope, Tenant
+from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Scope
+from easel.domain.tenants import Limits, Tenant
 from tests.fakes.scene import TENANT
 from tests.unit.doors.calls import KEY, Answer, Api
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from easel.domain.tenancy import Limits, Tenant
+from easel.domain.tenants import Limits, Tenant
 from easel.plain import time_view
 from tests.fakes.batch_run import prepare, row, run
 from tests.fakes.pictures import picture

@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from easel.domain.request import GenerationRequest
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.doors.calls import OTHER_KEY

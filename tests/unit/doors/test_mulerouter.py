@@ -10,7 +10,8 @@ import pytest
 
 from easel.domain.generation import Status
 from easel.domain.ids import generation_bits
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.routing import Policy
 from tests.fakes.scene import Scene
 from tests.unit.doors.vendor_door import (

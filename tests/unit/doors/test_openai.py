@@ -7,7 +7,8 @@ import pytest
 
 from easel.domain.failure import FailureClass
 from easel.domain.generation import Generation, Status
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.doors import answers
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene, said

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from easel.domain.generation import Generation, Status
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from tests.unit.doors.vendor_door import (
     KEY,
     NOBODYS_ID,

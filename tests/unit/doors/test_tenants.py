@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from easel.domain.ids import batch_id_of, new_generation_id
-from easel.domain.tenancy import Limits, Scope, Tenant
+from easel.domain.tenancy import Scope
+from easel.domain.tenants import Limits, Tenant
 from tests.fakes.batch_run import jsonl, prepare, row, rows, run
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene

@@ -9,7 +9,8 @@ import pytest
 from moto import mock_aws
 
 from easel.aws.keys import DynamoApiKeys
-from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Limits, Scope
+from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Scope
+from easel.domain.tenants import Limits
 from local import keys
 from tests.contract.table import make_table
 

@@ -10,7 +10,8 @@ from moto import mock_aws
 
 from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoApiKeys, put_api_key
-from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Limits
+from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey
+from easel.domain.tenants import Limits
 from local.stack import put_own_key
 from tests.contract.table import make_table
 from tests.fakes.memory import FakeClock

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 
 from easel.domain.generation import Generation
 from easel.domain.request import Webhook
-from easel.domain.tenancy import Tenant
+from easel.domain.tenants import Tenant
 from easel.domain.webhooks import Delivery, DeliveryFault
 from easel.errors import (
     AddressRefusedError,

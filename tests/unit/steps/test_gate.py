@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from easel.domain.tenancy import ALL_SCOPES, ApiKey, Limits, Quota, Scope, Tenant
+from easel.domain.tenancy import ALL_SCOPES, ApiKey, Quota, Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.errors import ForbiddenError, LimitReachedError, ReachedLimit, UnauthorizedError
 from easel.steps.gate import Gate
 from tests.fakes.memory import FakeClock, MemoryQuotas, SetTenants

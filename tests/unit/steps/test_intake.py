@@ -10,7 +10,7 @@ import pytest
 
 from easel.domain.batch import Batch, Bounds, Source
 from easel.domain.generation import Generation
-from easel.domain.tenancy import Limits, Tenant
+from easel.domain.tenants import Limits, Tenant
 from easel.errors import AlreadyExistsError, ConflictError, InvalidRequestError, LimitReachedError
 from easel.steps.intake import read_bounds
 from tests.fakes.batch_run import jsonl, row, rows, run

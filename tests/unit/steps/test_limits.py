@@ -11,7 +11,8 @@ import pytest
 from easel.domain.generation import Generation, Status
 from easel.domain.ledger import cost_usd
 from easel.domain.request import GenerationRequest
-from easel.domain.tenancy import ApiKey, Caller, Limits, Tenant
+from easel.domain.tenancy import ApiKey, Caller
+from easel.domain.tenants import Limits, Tenant
 from easel.errors import (
     BudgetReachedError,
     IdempotencyMismatchError,

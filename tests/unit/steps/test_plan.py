@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from easel.domain.request import GenerationRequest
-from easel.domain.tenancy import ApiKey, Caller, Limits, Tenant
+from easel.domain.tenancy import ApiKey, Caller
+from easel.domain.tenants import Limits, Tenant
 from easel.errors import ForbiddenError, InvalidRequestError
 from easel.plain import time_view
 from easel.steps.plan import Planner

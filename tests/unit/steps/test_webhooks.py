@@ -7,7 +7,7 @@ import pytest
 
 from easel.domain.generation import Generation
 from easel.domain.request import Webhook
-from easel.domain.tenancy import Tenant
+from easel.domain.tenants import Tenant
 from easel.domain.webhooks import DELIVERIES_MAX, Delivery, DeliveryStatus, message_id_of
 from easel.errors import ConflictError
 from easel.steps.reconcile import CARRIERS_MAX, QUIET_SECONDS

@@ -14,10 +14,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, error_code, plain_values, record_values
-from easel.aws.keys import key_item, key_row, secrets_row, tenant_row
+from easel.aws.keys import key_item, key_row, secrets_row
+from easel.aws.tenants import tenant_row
 from easel.aws.transactions import ConditionsNotMetError, write_all
 from easel.domain.ids import new_key_id
-from easel.domain.tenancy import ApiKey, BookedKey, Tenant, new_secret, visible
+from easel.domain.tenancy import ApiKey, BookedKey, new_secret, visible
+from easel.domain.tenants import Tenant
 from easel.errors import ConflictError, NotFoundError
 from easel.key_ports import KeyPage
 from easel.ports import Clock

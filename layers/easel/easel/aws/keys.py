@@ -1,8 +1,7 @@
-"""API keys and what was set for tenants, in DynamoDB. Secrets are kept as hashes.
+"""API keys in DynamoDB. Secrets are kept as hashes.
 
 pk "key#HASH"    sk "key"     an API key's secret, with all that is known of the key; listed as "keys"
 pk "secrets#ID"  sk "key"     which secrets a key has: their hashes, the newest last; version
-pk "tenant#NAME" sk "tenant"  what was set for a tenant; version
 pk "rate#OWNER"  sk a minute  how many requests an owner of a limit made in it
 """
 
@@ -14,9 +13,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
-from easel.domain.tenancy import ApiKey, Tenant
+from easel.domain.tenancy import ApiKey
 
-CACHE_SECONDS = 30.0  # how long a revoked key may still work, and a changed limit is not seen
+CACHE_SECONDS = 30.0  # how long a revoked key may still work
 CACHED_MAX = 1000
 COUNT_SECONDS = 300  # that a minute's count is kept
 
@@ -69,27 +68,6 @@ class DynamoApiKeys:
         return key
 
 
-class DynamoTenants:
-    """The port `Tenants`: one key read, then from memory for a short while."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
-        self._cache: dict[str, tuple[float, Tenant]] = {}
-
-    def get(self, tenant: str) -> Tenant:
-        """What was set."""
-        known = self._cache.get(tenant)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
-        item = self._client.get_item(TableName=self._table, Key=tenant_row(tenant)).get("Item")
-        found = Tenant.model_validate(plain_values(item)) if item else Tenant(id=tenant)
-        if len(self._cache) >= CACHED_MAX:
-            self._cache.clear()
-        self._cache[tenant] = (time.monotonic() + CACHE_SECONDS, found)
-        return found
-
-
 class DynamoQuotas:
     """The port `Quotas`: a counter a minute, which no burst overruns."""
 
@@ -127,8 +105,3 @@ class DynamoQuotas:
 def rate_row(owner: str, minute: datetime) -> dict[str, Any]:
     """The primary key of a minute's count."""
     return {"pk": {"S": f"rate#{owner}"}, "sk": {"S": minute.isoformat()}}
-
-
-def tenant_row(tenant: str) -> dict[str, Any]:
-    """The primary key of what was set for a tenant."""
-    return {"pk": {"S": f"tenant#{tenant}"}, "sk": {"S": "tenant"}}

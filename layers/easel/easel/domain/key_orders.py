@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, StrictInt
 from easel.domain.batch_order import COUNT_MAX, Usd
 from easel.domain.forms import told
 from easel.domain.request import WHOLE, Number, RequestModel, WebhookLink
-from easel.domain.tenancy import TENANT, USUAL_SCOPES, Limits, Scope, checked_tenant
+from easel.domain.tenancy import TENANT, USUAL_SCOPES, Scope, checked_tenant
+from easel.domain.tenants import Limits
 from easel.errors import InvalidRequestError
 
 NAME_CHARACTERS_MAX = 100

@@ -21,7 +21,7 @@ from easel.domain.own_cost import own_cost
 from easel.errors import BudgetReachedError, LimitReachedError, ReachedLimit, RequestError
 
 if TYPE_CHECKING:  # no step that carries a generation loads the models of keys and tenants
-    from easel.domain.tenancy import Owner
+    from easel.domain.tenants import Owner
 
 COSTS = ("billed", "possibly_billed", "refunded")
 OWN_COST = "aws"  # what the account itself paid AWS, about

@@ -10,7 +10,7 @@ from pydantic import Field
 from easel.domain.generation import Generation, Record
 from easel.domain.ids import delivery_id_of
 from easel.domain.request import Webhook, WebhookEvent
-from easel.domain.tenancy import Tenant
+from easel.domain.tenants import Tenant
 from easel.errors import FieldProblem, InvalidRequestError, SettingsError
 
 # Seconds after each failed attempt: the schedule that the Standard Webhooks specification recommends

@@ -7,7 +7,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.domain.key_orders import KeyOrder, KeyTerms, Rotation, TenantTerms
 from easel.domain.reading import parse_as
-from easel.domain.tenancy import ApiKey, BookedKey, Caller, Limits, Scope, Tenant
+from easel.domain.tenancy import ApiKey, BookedKey, Caller, Scope
+from easel.domain.tenants import Limits, Tenant
 from easel.doors.answers import json_answer
 from easel.doors.http_input import caller_of, header, json_body, query_of
 from easel.errors import FieldProblem, InvalidRequestError

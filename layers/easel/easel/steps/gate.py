@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from easel.domain.tenancy import Caller, Limits, Quota, Scope
+from easel.domain.tenancy import Caller, Quota, Scope
+from easel.domain.tenants import Limits
 from easel.errors import ForbiddenError, LimitReachedError, NoKeyError, ReachedLimit, UnauthorizedError
 from easel.ports import ApiKeys, Clock, Quotas, Tenants
 

@@ -8,16 +8,8 @@ from typing import Any
 from easel.catalogue import Catalogue
 from easel.domain.ids import is_key_id
 from easel.domain.key_orders import KeyOrder, KeyTerms, Rotation, TenantTerms
-from easel.domain.tenancy import (
-    NO_LIMITS,
-    TENANT,
-    ApiKey,
-    BookedKey,
-    Caller,
-    Scope,
-    Tenant,
-    checked_tenant,
-)
+from easel.domain.tenancy import TENANT, ApiKey, BookedKey, Caller, Scope, checked_tenant
+from easel.domain.tenants import NO_LIMITS, Tenant
 from easel.domain.webhooks import refuse_plain_webhook
 from easel.errors import ConflictError, FieldProblem, InvalidRequestError, NotFoundError
 from easel.key_ports import KeyBook, KeyPage

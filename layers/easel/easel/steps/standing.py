@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from easel.domain.tenancy import Caller, Limits, Owner, Tenant
+from easel.domain.tenancy import Caller
+from easel.domain.tenants import Limits, Owner, Tenant
 from easel.ports import Clock, Quotas, Tenants, Usage
 from easel.steps.gate import minute_of
 

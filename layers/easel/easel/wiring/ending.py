@@ -5,7 +5,7 @@ from functools import cache
 from easel.aws.clients import client
 from easel.aws.deliveries import DynamoDeliveries
 from easel.aws.events import EventBridgeBus
-from easel.aws.keys import DynamoTenants
+from easel.aws.tenants import DynamoTenants
 from easel.aws.workflow import StepFunctionsWorkflow
 from easel.runtime import SystemClock, fact_log
 from easel.settings import retention_days, setting
