@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easel.domain.latency import SAMPLES_MAX, expectation
-from easel.domain.polling import FIRST_SECONDS_MAX, GAP_SECONDS_MIN, STAY_SECONDS, Pace, leaves
+from easel.domain.polling import (
+    FIRST_SECONDS_MAX,
+    GAP_SECONDS_MAX,
+    GAP_SECONDS_MIN,
+    STAY_SECONDS,
+    Pace,
+    leaves,
+)
 
 SECONDS = st.floats(0, 10_000, allow_nan=False)
 
@@ -15,6 +22,15 @@ def test_first_question_comes_before_the_quickest_result_and_never_at_once(quick
     first = Pace(quick, quick).first_wait()
     assert GAP_SECONDS_MIN <= first <= FIRST_SECONDS_MAX
     assert first <= max(GAP_SECONDS_MIN, quick)
+
+
+@given(elapsed=SECONDS, in_vain=st.integers(0, 10_000))
+def test_questions_in_vain_make_the_next_ones_rarer_up_to_the_longest_gap(
+    elapsed: float, in_vain: int
+) -> None:
+    pace = Pace(3, 60)
+    assert pace.gap(elapsed, in_vain) <= pace.gap(elapsed, in_vain + 1) <= GAP_SECONDS_MAX
+    assert pace.gap(elapsed, 4) == GAP_SECONDS_MAX
 
 
 @given(elapsed=SECONDS)

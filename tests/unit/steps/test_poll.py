@@ -1,6 +1,7 @@
 """Poll: asks, stays a bounded while, and ends only on what the vendor says of the task."""
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from easel.domain.money import Money
 from easel.domain.polling import FIRST_SHARE, STAY_SECONDS
 from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError, SettingsError
 from easel.steps.base import Next
+from easel.steps.poll import LOOK_SECONDS
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene, said
@@ -275,6 +277,43 @@ def test_deadline_that_passes_during_a_stay_ends_the_stay() -> None:
     scene, made = processing(*[mule_task("running")] * 50, deadline_seconds=10)
     assert scene.poller.poll(made.id) == Next(made.id, "settle")
     assert scene.now(made).seconds_left(scene.clock.now()) == pytest.approx(0, abs=1)
+
+
+def test_last_question_is_not_waited_for_beyond_the_deadline() -> None:
+    scene, made = processing(*[mule_task("running")] * 50, deadline_seconds=30)
+    timeouts: list[float] = []
+    send = scene.script.send
+
+    def noted(*asked: Any, timeout_seconds: float) -> HttpResponse:
+        timeouts.append(timeout_seconds - scene.now(made).seconds_left(scene.clock.now()))
+        return send(*asked, timeout_seconds=timeout_seconds)
+
+    scene.script.send = noted  # type: ignore[assignment, method-assign]
+    assert scene.poller.poll(made.id).next == "settle"
+    assert max(timeouts) <= 1, "the least that a question needs"
+
+
+def test_generation_that_is_canceled_during_a_stay_is_not_asked_about_much_longer() -> None:
+    scene, made = processing(*[mule_task("running")] * 100)
+    sleep, ends = scene.clock.sleep, scene.clock.now() + timedelta(seconds=5)
+
+    def canceled_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        if scene.clock.now() >= ends and not scene.now(made).terminal:
+            scene.canceler.cancel(made.tenant, made.id)
+
+    scene.clock.sleep = canceled_meanwhile  # type: ignore[method-assign]
+    assert scene.poller.poll(made.id) == Next(made.id, "settle")
+    assert sum(scene.clock.slept) < LOOK_SECONDS + 2
+    assert scene.now(made).status is Status.CANCELED
+
+
+def test_vendor_out_of_reach_is_asked_less_often_and_at_once_again_when_it_answers() -> None:
+    scene, made = processing(
+        *[NotSentError("refused")] * 4, mule_task("running"), mule_task("running"), mule_completed()
+    )
+    assert scene.poller.poll(made.id).next == "persist"
+    assert scene.clock.slept == pytest.approx([2.4, 4.8, 9.6, 10, 1.2, 1.2])
 
 
 def test_inline_results_of_a_poll_go_to_the_bucket() -> None:

@@ -13,6 +13,7 @@ FIRST_SHARE = (
 FIRST_SECONDS_MAX = 30.0
 GAP_SECONDS_MIN, GAP_SECONDS_MAX = 1.2, 10.0  # and 0.3 s for an answer: a result waits half of both, 0.75 s
 OVERDUE_SHARE = 0.08  # of the time since nine of ten have ended, added to the gap
+IN_VAIN_MAX = 4  # questions without an answer that are counted: the gap is the longest by then
 BLIND_POLLS_MAX = 5  # answers in a row without a word on the task, before it is given up
 BLIND_SECONDS_MIN = 60.0  # since the vendor took the job: a fresh task may not be visible everywhere yet
 
@@ -27,11 +28,13 @@ class Pace(NamedTuple):
         """Before the first question."""
         return min(FIRST_SECONDS_MAX, max(GAP_SECONDS_MIN, self.quick_seconds * FIRST_SHARE))
 
-    def gap(self, elapsed_seconds: float) -> float:
+    def gap(self, elapsed_seconds: float, in_vain: int = 0) -> float:
         """Between a question and the next: even while the result is likely, then growing, so that a task that
-        may never end is asked about less and less."""
+        may never end is asked about less and less; and twice as long after each question in vain, so that
+        all who stay come to ask as often as the vendor answers."""
         overdue = max(0.0, elapsed_seconds - self.slow_seconds)
-        return min(GAP_SECONDS_MAX, GAP_SECONDS_MIN + overdue * OVERDUE_SHARE)
+        gap = GAP_SECONDS_MIN + overdue * OVERDUE_SHARE
+        return min(GAP_SECONDS_MAX, gap * (1 << min(in_vain, IN_VAIN_MAX)))
 
 
 def leaves(stayed_seconds: float, gap_seconds: float) -> bool:

@@ -13,6 +13,7 @@ from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Missing, Pending, PollAnswer, VendorTask
 
 ANSWER_SECONDS = 15.0  # a status answer is small and quick; it is asked for again anyway
+LOOK_SECONDS = 15.0  # after which a stay looks at the record again: it may have been canceled
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +28,8 @@ class Poller:
     def poll(self, generation_id: str) -> Next:
         """What comes next. A question without an answer is asked again, up to the deadline."""
         generation = load(self.store, generation_id)
-        came_at = self.clock.now()
+        came_at = looked_at = self.clock.now()
+        in_vain = 0  # questions in a row that the vendor did not answer
         self._await_first_question(generation)
         while generation.status is Status.PROCESSING and generation.current_attempt.ended_at is None:
             if generation.seconds_left(self.clock.now()) <= 0:
@@ -42,13 +44,16 @@ class Poller:
                     if moved.current_attempt.ended_at or moved.status is not Status.PROCESSING:
                         self.desk.report(moved)
                 asked_later = _retry_after(answer)
+            in_vain = in_vain + 1 if _is_in_vain(answer) else 0
             if generation.status is not Status.PROCESSING or generation.current_attempt.ended_at:
                 break
             left = max(0.0, generation.seconds_left(self.clock.now()))
-            gap = min(max(self._gap(generation), asked_later), left)
+            gap = min(max(self._gap(generation, in_vain), asked_later), left)
             if leaves((self.clock.now() - came_at).total_seconds(), gap):
                 return Next(generation_id, "wait", gap)
             self.clock.sleep(gap)
+            if (self.clock.now() - looked_at).total_seconds() >= LOOK_SECONDS:
+                generation, looked_at = load(self.store, generation_id), self.clock.now()
         return resume(generation)
 
     def _await_first_question(self, generation: Generation) -> None:
@@ -66,8 +71,9 @@ class Poller:
         adapter = route.endpoint.adapter
         attempt = generation.current_attempt
         request = adapter.build_poll(VendorTask(attempt.model, attempt.task_id or ""))
+        timeout = min(ANSWER_SECONDS, max(1.0, generation.seconds_left(self.clock.now())))
         try:
-            response = self.calls.send(route.endpoint, request, ANSWER_SECONDS)
+            response = self.calls.send(route.endpoint, request, timeout)
         except (NotSentError, AnswerLostError, ResponseTooLargeError):
             return None
         return adapter.read_poll(response)
@@ -104,10 +110,15 @@ class Poller:
         charges = {"possibly_billed": generation.current_attempt.quoted}
         return generation.attempt_failed(self.clock.now(), lost, charges)
 
-    def _gap(self, generation: Generation) -> float:
+    def _gap(self, generation: Generation, in_vain: int) -> float:
         since = generation.current_attempt.asked_at
         pace = pace_of(generation.current_attempt, self.calls.route_of(generation))
-        return pace.gap((self.clock.now() - since).total_seconds())
+        return pace.gap((self.clock.now() - since).total_seconds(), in_vain)
+
+
+def _is_in_vain(answer: PollAnswer | None) -> bool:
+    """Whether nothing was learned of the task because the vendor was out of reach, or asked too often."""
+    return answer is None or (isinstance(answer, Failed) and (answer.failure.http_status or 0) >= 300)
 
 
 def _retry_after(answer: PollAnswer) -> float:
