@@ -211,6 +211,22 @@ def test_poll_that_was_killed_is_run_again_and_the_paid_image_is_kept(machine: M
     assert scene.now(made).status.value == "succeeded"
 
 
+# As Step Functions calls it when the account's concurrent executions are used up.
+ThrottledError = type("Lambda.TooManyRequestsException", (Exception,), {})
+
+
+@pytest.mark.parametrize("step", ["Submit", "Poll", "Persist"])
+def test_step_that_lambda_has_no_room_for_is_waited_for_and_the_paid_image_is_kept(
+    machine: Make, step: str
+) -> None:
+    scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
+    made = scene.create()
+    run = machine(scene, **{step: [ThrottledError("Rate Exceeded.")] * 10})
+    assert run.run(made).status == "SUCCEEDED"
+    assert len(run.retries) == 10
+    assert all(0 <= seconds <= 120 for seconds in run.retries)
+
+
 @pytest.mark.parametrize("step", ["Submit", "Poll", "Persist"])
 def test_lost_race_is_run_again_and_harms_nothing(machine: Make, step: str) -> None:
     scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
