@@ -208,3 +208,11 @@ def test_saved_query_looks_into_logs_that_there_are_and_for_lines_that_are_writt
     assert set(groups) <= set(LOGS.values())
     messages = {line["message"] for line in lines(facts())} | {"delivery given up"}
     assert set(re.findall(r'message = "([^"]+)"', QUERIES[name]["QueryString"])) <= messages
+
+
+def test_saved_query_of_ends_looks_into_the_logs_of_all_that_end_generations() -> None:
+    of_ends = [query for query in QUERIES.values() if 'message = "ended"' in query["QueryString"]]
+    assert len(of_ends) == 3
+    for query in of_ends:
+        groups = {one["Ref"] for one in query["LogGroupNames"]}
+        assert {"PersistLogs", "SettleLogs", "ReconcileLogs"} <= groups, query["Name"]
