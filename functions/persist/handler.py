@@ -10,8 +10,8 @@ step = runtime.Provided(keeper)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Takes {"id", "next"?}, gives the state machine's last state, of a generation that has succeeded."""
+    """Takes {"id", "next"?}, gives the generation as callers see it: it has succeeded."""
     given = StepInput.model_validate(event)
-    state = step.get().keep(given.id, given.next)
-    runtime.logger().info("persisted", generation_id=given.id, status=state["status"])
-    return state
+    view = step.get().keep(given.id, given.next)
+    runtime.logger().info("persisted", generation_id=given.id, status=view["status"])
+    return view

@@ -134,16 +134,16 @@ class Keeper:
     settler: Settler
 
     def keep(self, generation_id: str, said: str = "persist") -> dict[str, Any]:
-        """The state machine's last state. Raises what `persist` does, and NotDeliveredError where the
-        generation ended otherwise: its deadline came, or it was canceled meanwhile; and NothingToKeepError
-        where the step before `said` that something else comes next."""
+        """The generation as callers see it, which is the workflow's output. Raises what `persist` does;
+        NotDeliveredError where the generation ended otherwise: its deadline came, or it was canceled
+        meanwhile; and NothingToKeepError where the step before `said` that something else comes next."""
         if said != "persist":
             raise NothingToKeepError(f"{generation_id} has no image to keep: {said} comes next")
         self.persister.persist(generation_id)
         state = self.settler.settle(generation_id)
         if state["status"] != Status.SUCCEEDED:
             raise NotDeliveredError(f"{generation_id} ended as {state['status']}")
-        return state
+        return dict(state["generation"])
 
 
 def spool_verified(chunks: Iterator[bytes], spool: IO[bytes]) -> ImageFacts:
