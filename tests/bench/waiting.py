@@ -18,6 +18,7 @@ from easel.domain.latency import SAMPLES_MAX, expectation
 from easel.domain.polling import WAIT_SECONDS_MIN, Pace, leaves
 
 QUESTION_SECONDS = 0.3
+SUBMIT_SECONDS = 0.5  # until the vendor has taken the job, from the ask on, from which its time is counted
 POLL_TRANSITIONS, AGAIN_TRANSITIONS = 1, 3  # Poll; Persist that finds nothing, its Choice, and Poll again
 TASKS = 20_000
 SEED = 7
@@ -57,9 +58,9 @@ def by_easel(takes: float, recent: Sequence[float], usual: float) -> Waited:
     """The workflow's way: a Wait where the first wait is worth one, then Poll, which stays."""
     expected = expectation(recent, usual)
     pace = Pace(expected.quick, expected.slow)
-    now, transitions, questions, worked = 0.0, POLL_TRANSITIONS, 0, 0.0
-    if math.floor(pace.first_wait()) >= WAIT_SECONDS_MIN:
-        now, transitions = float(math.floor(pace.first_wait())), transitions + 1
+    now, transitions, questions, worked = SUBMIT_SECONDS, POLL_TRANSITIONS, 0, 0.0
+    if math.floor(pace.first_wait() - now) >= WAIT_SECONDS_MIN:
+        now, transitions = now + math.floor(pace.first_wait() - now), transitions + 1
     came = now
     now = pace.first_wait()
     while True:

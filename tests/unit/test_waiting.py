@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.bench.waiting import ADDED_TARGET, DISTRIBUTIONS, TRANSITIONS_TARGET, measure
+from easel.catalogue import CATALOGUE
+from easel.domain.polling import GAP_SECONDS_MIN
+from tests.bench.waiting import (
+    ADDED_TARGET,
+    DISTRIBUTIONS,
+    QUERIES_PER_SECOND,
+    QUESTION_SECONDS,
+    TRANSITIONS_TARGET,
+    measure,
+)
 
 ROWS = {(row["distribution"], row["situation"], row["policy"]): row for row in measure(4000)}
 
@@ -30,7 +39,7 @@ def test_yardsticks_agree_with_a_simulation_that_was_written_apart(
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-@pytest.mark.parametrize("situation", ["warm", "cold"])
+@pytest.mark.parametrize("situation", ["warm", "cold", "twice as slow", "twice as fast"])
 def test_what_waiting_adds_is_within_the_targets(distribution: str, situation: str) -> None:
     row = ROWS[distribution, situation, "Easel"]
     assert row["added_seconds_mean"] <= ADDED_TARGET
@@ -45,3 +54,12 @@ def test_vendor_whose_pace_changes_is_still_waited_for_better_than_by_a_fixed_in
     easel, fixed = (ROWS[distribution, situation, policy] for policy in ("Easel", "fixed 5 s"))
     assert easel["added_seconds_mean"] < 0.6 * fixed["added_seconds_mean"]
     assert easel["transitions"] <= TRANSITIONS_TARGET < fixed["transitions"]
+
+
+@pytest.mark.parametrize("endpoint", ["dashscope-intl", "dashscope-cn"])
+def test_as_many_tasks_as_an_account_may_run_are_asked_about_within_its_limit_of_questions(
+    endpoint: str,
+) -> None:
+    routes = [route for route in CATALOGUE.routes.values() if route.endpoint.name == endpoint]
+    tasks = sum(route.limits.running or 0 for route in routes)
+    assert 0 < tasks / (GAP_SECONDS_MIN + QUESTION_SECONDS) < QUERIES_PER_SECOND / 2

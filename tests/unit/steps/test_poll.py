@@ -9,7 +9,7 @@ import pytest
 from easel.domain.failure import FailureClass
 from easel.domain.generation import AttemptState, Generation, Status
 from easel.domain.money import Money
-from easel.domain.polling import FIRST_SHARE, STAY_SECONDS
+from easel.domain.polling import FIRST_SHARE, GAP_SECONDS_MIN, STAY_SECONDS
 from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError, SettingsError
 from easel.steps.base import Next
 from easel.steps.poll import LOOK_SECONDS
@@ -313,7 +313,7 @@ def test_vendor_out_of_reach_is_asked_less_often_and_at_once_again_when_it_answe
         *[NotSentError("refused")] * 4, mule_task("running"), mule_task("running"), mule_completed()
     )
     assert scene.poller.poll(made.id).next == "persist"
-    assert scene.clock.slept == pytest.approx([2.4, 4.8, 9.6, 10, 1.2, 1.2])
+    assert scene.clock.slept == pytest.approx([2.3, 4.6, 9.2, 10, GAP_SECONDS_MIN, GAP_SECONDS_MIN])
 
 
 def test_inline_results_of_a_poll_go_to_the_bucket() -> None:
