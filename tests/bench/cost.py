@@ -3,6 +3,10 @@
 Counted, not guessed: the states of functions/generate.asl.yaml, the memory of template.yaml's functions, the
 writes that a generation takes with the sizes of its items, and the waiting of tests/bench/waiting.py. Assumed
 are the seconds of easel/domain/own_cost.py for steps that wait for nobody, and list prices.
+
+Dollars of an image = transitions * states
+    + GB-seconds * (0.1 of Api + 0.5 of Submit + 0.6 of Persist + what Poll stays) + requests of functions
+    + KB written, and 4 KB read, in DynamoDB + a PUT + an event + a request of the API + KB of logs + traces.
 """
 
 from collections.abc import Mapping
@@ -33,6 +37,7 @@ PRICES: dict[str, tuple[Decimal, str, str]] = {
     "event": (own.EVENT, "each", "aws.amazon.com/eventbridge/pricing"),
     "api": (own.API_REQUEST, "each", "aws.amazon.com/api-gateway/pricing"),
     "log": (own.LOG_GB, "GB", "aws.amazon.com/cloudwatch/pricing"),
+    "trace": (own.TRACE, "each that is sampled", "aws.amazon.com/xray/pricing"),
     "sqs": (Decimal("0.0000004"), "each", "aws.amazon.com/sqs/pricing"),
 }
 TARGET_USD = 0.20  # per 1,000 images of the 10 to 20 s distribution
@@ -40,7 +45,7 @@ TASKS = 5_000
 SQS_REQUESTS = 3  # of a message: sent, received, deleted
 EXPRESS_GB = Decimal("0.0625")
 OWN_STATES = own.SUBMIT_TRANSITIONS + own.KEPT_TRANSITIONS
-PARTS = ("transitions", "Lambda", "requests", "DynamoDB", "S3", "events", "API", "logs", "queue")
+PARTS = ("transitions", "Lambda", "requests", "DynamoDB", "S3", "events", "API", "logs", "traces", "queue")
 
 
 def gb(function: str) -> Decimal:
@@ -52,23 +57,31 @@ def gb(function: str) -> Decimal:
 def write_units() -> int:
     """That one generation takes from its creation to its end, by the sizes of what is written.
 
-    A record is written with its copy in by_tenant; its key in `open` moves, which takes two small writes.
+    A record is written with its copy in by_tenant; its key in `open` moves, which takes two small writes: the
+    old one's removal and the new one's (docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html,
+    Provisioned throughput considerations). A transaction takes twice the units, which its indexes do not.
     """
     scene = Scene(mule_submitted(), mule_task("running"), mule_completed(), links={LINK: picture()})
     units: list[int] = []
     save = scene.store.save
 
+    def size(generation: Any) -> int:
+        return ceil(_bytes(to_item(generation, 0)) / 1024)
+
     def weighed(generation: Any) -> None:
-        size = ceil(_bytes(to_item(generation, 0)) / 1024)
-        units.append(2 * size + 2 + (size + own.USAGE_UNITS) * generation.terminal)
+        units.append(2 * size(generation) + 2)
+        if generation.terminal:
+            units.append(size(generation) + own.USAGE_UNITS)
         save(generation)
 
     scene.store.save = weighed  # type: ignore[method-assign]
     made = scene.create(prompt="a sentence of an image " * 10)
+    units.append(2 * size(made) + 1)
     scene.submitter.submit(made.id)
     scene.poller.poll(made.id)
     scene.keeper.keep(made.id)
-    return sum(units) + own.AROUND_UNITS
+    told, took = 2 * size(scene.now(made)) + 1, 1
+    return sum(units) + told + took
 
 
 def _bytes(values: Mapping[str, Mapping[str, Any]]) -> int:
@@ -100,6 +113,7 @@ def parts(states: float, poll_gb_seconds: float, polls: float, queued: float = 0
         "events": float(own.EVENT),
         "API": float(own.API_REQUEST),
         "logs": float(own.LOG_GB * own.LOG_KB / 1_000_000),
+        "traces": float(own.TRACES * own.TRACE),
         "queue": queued,
     }
     return {name: 1000 * priced[name] for name in PARTS}

@@ -25,6 +25,7 @@ from tests.unit.steps.vendor_words import (
     mule_failed,
     mule_submitted,
     mule_task,
+    pixeldojo_job,
 )
 
 
@@ -100,8 +101,20 @@ def test_task_that_fails_takes_its_way_by_what_poll_said(machine: Make) -> None:
     assert transitions(scene.now(made)) == len(ended.entered)
 
 
+def test_failover_and_a_further_ask_of_a_route_cost_what_the_receipt_says(machine: Make) -> None:
+    first = [pixeldojo_job("pending"), pixeldojo_job("failed", error="no")]
+    scene = Scene(*first, mule_error(503), mule_submitted(), mule_completed(), links={LINK: picture()})
+    made = scene.create(route=["pixeldojo/qwen-image-max", "mulerouter/qwen-image-max"])
+    run = machine(scene)
+    ended = run.run(made)
+    assert ended.status == "SUCCEEDED"
+    assert len(scene.now(made).attempts) == 3
+    assert len(run.retries) == 1, "a transition, too, though no state is entered"
+    assert transitions(scene.now(made)) == len(ended.entered) + len(run.retries)
+
+
 def test_task_that_outlasts_a_stay_is_polled_again(machine: Make) -> None:
-    scene = Scene(mule_submitted(), *[mule_task("running")] * 150, mule_completed(), links={LINK: picture()})
+    scene = Scene(mule_submitted(), *[mule_task("running")] * 120, mule_completed(), links={LINK: picture()})
     made = scene.create(deadline_seconds=3600)
     ended = machine(scene).run(made)
     assert ended.status == "SUCCEEDED"

@@ -17,18 +17,21 @@ LAMBDA_GB_SECOND, LAMBDA_REQUEST = Decimal("0.0000133334"), Decimal("0.0000002")
 WRITE_UNIT, READ_UNIT = Decimal("0.000000625"), Decimal("0.000000125")
 S3_PUT, EVENT, API_REQUEST = Decimal("0.000005"), Decimal("0.000001"), Decimal("0.000001")
 
-# States that the workflow enters, each a transition (functions/generate.asl.yaml). What a retry or a wait for
-# a turn adds is not in the record.
-CREATE_TRANSITIONS = (
-    4  # of a workflow of the caller's: Submit that finds no record, Create, a Choice after each
-)
+# "Step Functions counts a state transition each time a step of your workflow is executed", retries included
+# (its pricing page): each state that is entered (functions/generate.asl.yaml), the last one too. What a wait
+# for a turn adds is not in the record.
+CREATE_TRANSITIONS = 4  # of a caller's workflow: Submit that finds no record, Create, a Choice after each
 SUBMIT_TRANSITIONS = 2  # the step and the Choice after it
+ANOTHER_TRANSITIONS = 3  # the Wait (for nothing) before the next route's turn, and both again
+RETRY_TRANSITIONS = 1  # Submit once more, at a route that refused before
 POLL_TRANSITIONS = WAIT_TRANSITIONS = 1
-AGAIN_TRANSITIONS = (
-    2  # Persist that finds nothing to keep, and the Choice, before Poll or Submit again or the end
-)
+# Persist that finds nothing to keep, and the Choice, before Poll or Submit again or the end.
+AGAIN_TRANSITIONS = 2
 KEPT_TRANSITIONS, NOT_KEPT_TRANSITIONS = 1, 3  # Persist; Settle, its Choice, and the end
 LOG_GB, LOG_KB = Decimal("0.5"), Decimal(8)  # half of it Easel's lines, half Lambda's own
+# X-Ray's default rule takes a twentieth, beyond the first of each second; of the request and of the workflow
+# (docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html).
+TRACES, TRACE = 2 * Decimal("0.05"), Decimal("0.000005")
 
 SUBMIT_GB, POLL_GB, OTHER_GB = Decimal("0.5"), Decimal("0.25"), Decimal("0.5")
 CREATE_SECONDS, KEEP_SECONDS = Decimal("0.1"), Decimal("0.6")  # Persist fetches and puts the image
@@ -37,12 +40,12 @@ SUBMIT_SECONDS = Decimal("0.5")  # a vendor takes to accept a task, where the re
 # Write units, of 1 KB: a record of 2 KB, its copy in by_tenant, and its place in `open`, which moves.
 SAVE_UNITS = 6
 USAGE_UNITS = 2  # the end counts the usage in one transaction, which takes twice the units
-# The creation (with no old place in `open`), the note that the end was told, how long the route took.
-AROUND_UNITS = 5 + 5 + 1
+# The creation (1 KB yet, with no old place in `open`), the note that the end was told, what the route took.
+AROUND_UNITS = 3 + 5 + 1
 
 
 def own_cost(generation: Generation) -> Money:
-    """Dollars: of transitions, functions, writes, objects, logs and the event; rounded to a millionth."""
+    """Dollars of transitions, functions, writes, objects, logs, traces and the event, to a millionth."""
     rounds = sum((_rounds(attempt) for attempt in generation.attempts), 0)
     gb_seconds = (CREATE_SECONDS + KEEP_SECONDS) * OTHER_GB
     gb_seconds += sum((_gb_seconds(one) for one in generation.attempts), Decimal(0))
@@ -57,13 +60,16 @@ def own_cost(generation: Generation) -> Money:
         + EVENT
         + API_REQUEST
         + LOG_GB * LOG_KB / 1_000_000
+        + TRACES * TRACE
     )
     return Money(amount=total.quantize(Decimal("0.000001")), currency="USD")
 
 
 def transitions(generation: Generation) -> int:
-    """That the workflow takes from the start to the end, where no step is repeated."""
-    asks = max(1, len(generation.attempts))
+    """That the workflow takes from the start to the end, where no step but Submit is repeated."""
+    routes = max(1, len({attempt.route for attempt in generation.attempts}))
+    asking = SUBMIT_TRANSITIONS + ANOTHER_TRANSITIONS * (routes - 1)
+    asking += RETRY_TRANSITIONS * max(0, len(generation.attempts) - routes)
     waiting = sum(
         (POLL_TRANSITIONS + AGAIN_TRANSITIONS) * _rounds(attempt)
         - AGAIN_TRANSITIONS * (attempt.task_id is not None and attempt.state is AttemptState.SUCCEEDED)
@@ -72,7 +78,7 @@ def transitions(generation: Generation) -> int:
     )
     start = CREATE_TRANSITIONS if generation.origin.execution else 0
     end = KEPT_TRANSITIONS if generation.images else NOT_KEPT_TRANSITIONS
-    return start + SUBMIT_TRANSITIONS * asks + waiting + end
+    return start + asking + waiting + end
 
 
 def _is_left(attempt: Attempt) -> bool:
