@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import gallery, manifest, persist, reads, warm, whole_path
+from tests.bench import cost, gallery, manifest, persist, reads, waiting, warm, whole_path
 from tests.bench.table import Row, as_json, show
 
 # What is measured, in the order in which it is printed: the title, and what gives the rows.
@@ -16,6 +16,8 @@ PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
     ),
     ("Accepting a generation in a warm function", warm.rows),
     ("The whole way of an image, all steps in one process", whole_path.rows),
+    ("Waiting for vendors (simulated, by the product's own pace)", waiting.rows),
+    ("What 1,000 images cost on AWS (list prices: tests/bench/cost.py)", cost.rows),
     ("Reads", reads.rows),
     ("The console's gallery (1280 x 800, headless Chromium)", gallery.rows),
 )

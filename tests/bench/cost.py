@@ -18,6 +18,7 @@ from typing import Any
 from easel.aws.table import to_item
 from easel.domain import own_cost as own
 from easel.domain.latency import SAMPLES_MAX
+from tests.bench.table import Row
 from tests.bench.waiting import DISTRIBUTIONS, Waited, waited
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
@@ -44,6 +45,7 @@ TARGET_USD = 0.20  # per 1,000 images of the 10 to 20 s distribution
 TASKS = 5_000
 SQS_REQUESTS = 3  # of a message: sent, received, deleted
 EXPRESS_GB = Decimal("0.0625")
+BUILT = "stay and ask (as built)"
 OWN_STATES = own.SUBMIT_TRANSITIONS + own.KEPT_TRANSITIONS
 PARTS = ("transitions", "Lambda", "requests", "DynamoDB", "S3", "events", "API", "logs", "traces", "queue")
 
@@ -140,7 +142,7 @@ def architectures(name: str) -> dict[str, dict[str, float]]:
     return {
         "a loop of Wait, Poll, Choice: 2 s": parts(OWN_STATES + looped_2, worked_2, asked_2),
         "a loop of Wait, Poll, Choice: 5 s": parts(OWN_STATES + looped, worked, asked),
-        "stay and ask (as built)": parts(OWN_STATES + states, stayed, 1),
+        BUILT: parts(OWN_STATES + states, stayed, 1),
         "stay and ask, Express (5 min at most)": parts(0, stayed, 1, express),
         "a delayed message per question: 5 s": parts(0, worked, asked, (asked + 2) * SQS_REQUESTS * sqs),
         "a webhook of the vendor's, task token": parts(OWN_STATES + 1, 0, 1, float(own.API_REQUEST)),
@@ -148,29 +150,12 @@ def architectures(name: str) -> dict[str, dict[str, float]]:
     }
 
 
-def measure() -> list[dict[str, Any]]:
-    """Dollars per 1,000 images by part, of every distribution and architecture."""
-    return [
-        {"distribution": name, "architecture": way, **{part: round(usd, 4) for part, usd in priced.items()}}
-        | {"total": round(sum(priced.values()), 3)}
-        for name in DISTRIBUTIONS
-        for way, priced in architectures(name).items()
-    ]
-
-
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows in columns, and the prices."""
-    lines = [
-        f"AWS cost of 1,000 images in USD (target: {TARGET_USD} for 10 to 20 s, as built)",
-        f"{'vendor takes':>20} {'way to wait':<39}" + "".join(f"{part:>12}" for part in (*PARTS, "total")),
-    ]
-    lines += [
-        f"{one['distribution']:>20} {one['architecture']:<39}"
-        + "".join(f"{one[part]:>12.4f}" for part in (*PARTS, "total"))
-        for one in rows
-    ]
-    lines.append("List prices, us-east-1, read 2026-08:")
-    lines += [
-        f"  {name:<16} {usd:<14f} USD per {unit} ({page})" for name, (usd, unit, page) in PRICES.items()
-    ]
-    return "\n".join(lines)
+def rows() -> list[Row]:
+    """Dollars per 1,000 images, of every distribution and way to wait, with their parts."""
+    told = []
+    for name in DISTRIBUTIONS:
+        for way, priced in architectures(name).items():
+            aimed_at = TARGET_USD if (name, way) == ("10 to 20 s", BUILT) else None
+            note = ", ".join(f"{part} {usd:.3f}" for part, usd in priced.items() if usd >= 0.0005)
+            told.append(Row(f"{name}: {way}", sum(priced.values()), None, "USD", aimed_at, note))
+    return told

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
 
+from easel.catalogue import CATALOGUE
 from easel.domain.latency import SAMPLES_MAX, expectation
-from easel.domain.polling import WAIT_SECONDS_MIN, Pace, leaves
+from easel.domain.polling import GAP_SECONDS_MIN, WAIT_SECONDS_MIN, Pace, leaves
+from tests.bench.table import Row
 
 QUESTION_SECONDS = 0.3
 SUBMIT_SECONDS = 0.5  # until the vendor has taken the job, from the ask on, from which its time is counted
@@ -132,19 +134,19 @@ def row(distribution: str, situation: str, policy: str, found: Sequence[Waited])
 
 def measure(tasks: int = TASKS) -> list[dict[str, Any]]:
     """Every policy when it knows the vendor; Easel's also cold, and after the vendor's pace has changed."""
-    rows = []
+    found = []
     for name, (draw, usual) in DISTRIBUTIONS.items():
         for policy in POLICIES:
             recent: list[float] = []
             waited(policy, draw, usual, SAMPLES_MAX, recent)
-            rows.append(row(name, "warm", policy, waited(policy, draw, usual, tasks, recent)))
+            found.append(row(name, "warm", policy, waited(policy, draw, usual, tasks, recent)))
         cold = [waited("Easel", _seeded(draw, n), usual, 3, [])[-1] for n in range(tasks // 10)]
-        rows.append(row(name, "cold", "Easel", cold))
+        found.append(row(name, "cold", "Easel", cold))
         for word, factor in (("twice as slow", 2.0), ("twice as fast", 0.5)):
             for policy in ("Easel", "fixed 5 s"):
                 changed = _scaled(draw, factor)
-                rows.append(row(name, word, policy, _after_a_change(policy, draw, changed, usual, tasks)))
-    return rows
+                found.append(row(name, word, policy, _after_a_change(policy, draw, changed, usual, tasks)))
+    return found
 
 
 def _after_a_change(policy: str, before: Draw, after: Draw, usual: float, tasks: int) -> list[Waited]:
@@ -166,18 +168,27 @@ def _scaled(draw: Draw, factor: float) -> Draw:
     return lambda chance: factor * draw(chance)
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows in columns, Easel's own beside the targets."""
-    lines = [
-        f"Waiting (targets: {ADDED_TARGET} s added on average, {TRANSITIONS_TARGET:.0f} transitions)",
-        f"{'vendor takes':>20} {'and is':>14} {'policy':>16} {'added s':>8} {'p95':>6} {'transitions':>12} "
-        f"{'questions':>10} {'images/s':>9} {'Lambda s':>9}",
-    ]
-    for one in rows:
-        lines.append(
-            f"{one['distribution']:>20} {one['situation']:>14} {one['policy']:>16} "
-            f"{one['added_seconds_mean']:>8} {one['added_seconds_p95']:>6} {one['transitions']:>12} "
-            f"{one['questions']:>10} {one['images_per_second_max']:>9} {one['lambda_seconds']:>9}"
-        )
-    lines.append(f"images/s: as many as {QUERIES_PER_SECOND} queries a second allow, DashScope's limit")
-    return "\n".join(lines)
+def rows() -> list[Row]:
+    """Easel's own figures, beside a loop that asks each 5 s."""
+    told = []
+    found = {(one["distribution"], one["situation"], one["policy"]): one for one in measure()}
+    for (name, situation, policy), one in found.items():
+        fixed = found.get((name, situation, "fixed 5 s"), found[name, "warm", "fixed 5 s"])
+        if policy == "Easel":
+            where = f"{name}, {situation}"
+            late = f"p95 {one['added_seconds_p95']} s"
+            note = f"{late}; fixed 5 s: {fixed['added_seconds_mean']} s, {fixed['transitions']} transitions"
+            asked = f"{one['questions']} questions, {one['lambda_seconds']} s of Poll"
+            told.append(Row(f"added, {where}", one["added_seconds_mean"], None, "s", ADDED_TARGET, note))
+            told.append(
+                Row(f"waiting, {where}", one["transitions"], None, "transitions", TRANSITIONS_TARGET, asked)
+            )
+    tasks = sum(
+        route.limits.running or 0
+        for route in CATALOGUE.routes.values()
+        if route.endpoint.name == "dashscope-intl"
+    )
+    asking = tasks / (GAP_SECONDS_MIN + QUESTION_SECONDS)
+    note = f"of the {tasks} tasks that it may run at a time"
+    told.append(Row("questions, a DashScope account", asking, None, "a second", QUERIES_PER_SECOND, note))
+    return told

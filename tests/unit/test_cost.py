@@ -36,9 +36,14 @@ def test_receipt_agrees_with_the_bench(questions: int) -> None:
 
 def test_way_that_was_built_costs_less_than_a_loop_and_more_than_a_webhook() -> None:
     ways = cost.architectures("10 to 20 s")
-    built = sum(ways["stay and ask (as built)"].values())
+    built = sum(ways[cost.BUILT].values())
     assert built < 0.7 * sum(ways["a loop of Wait, Poll, Choice: 5 s"].values())
     assert sum(ways["a webhook of the vendor's, no workflow"].values()) < built <= cost.TARGET_USD
+
+
+def test_bench_holds_its_target_on_the_distribution_that_it_is_set_for() -> None:
+    aimed = [row for row in cost.rows() if row.target is not None]
+    assert [row.held for row in aimed] == [True]
 
 
 def test_every_price_has_its_source() -> None:
