@@ -5,6 +5,7 @@ jitter. Time does not pass: what the interpreter would wait is noted instead.
 """
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from easel.domain.own_cost import transitions
 from easel.domain.tenancy import Caller
 from easel.errors import AnswerLostError, NotSentError, VersionConflictError
+from easel.steps.persist import Keeper
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
@@ -268,6 +270,29 @@ def test_step_that_keeps_images_and_dies_is_made_up_for_by_settle(machine: Make)
     run = machine(scene, Persist=[ConnectionError("away")] * 9)
     assert run.run(made).error == "Easel.Failed"
     assert run.functions.called == ["Submit", *["Persist"] * 9, "Settle"]
+
+
+@pytest.mark.parametrize(
+    ("deaths", "called"), [(1, ["Persist"] * 2), (8, ["Persist"] * 9), (9, [*["Persist"] * 9, "Settle"])]
+)
+def test_death_between_keeping_an_image_and_the_end_costs_neither(
+    machine: Make, deaths: int, called: list[str]
+) -> None:
+    scene = Scene(mule_completed(), links={LINK: picture()})
+    made, settle, left = scene.create(), scene.settler.settle, [KilledError("out of memory")] * deaths
+
+    def dying(generation_id: str) -> dict[str, Any]:
+        assert scene.now(made).images, "they are kept by then"
+        if left:
+            raise left.pop()
+        return settle(generation_id)
+
+    scene.keeper = Keeper(scene.persister, SimpleNamespace(settle=dying))  # type: ignore[arg-type]
+    run = machine(scene)
+    ended = run.run(made)
+    assert (ended.status, run.functions.called) == ("SUCCEEDED", ["Submit", *called])
+    assert ended.output is not None
+    assert (ended.output["id"], len(ended.output["images"])) == (made.id, 1)
 
 
 def test_generation_that_is_canceled_before_its_image_is_kept_ends_as_canceled(machine: Make) -> None:
