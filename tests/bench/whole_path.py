@@ -34,15 +34,15 @@ def ours() -> Callable[[], str]:
     patched: Any = runtime.SystemClock
     patched.sleep = lambda _clock, _seconds: None
     accept, request = warm.ours(), warm.event(warm.BODY)
-    steps: dict[str, Any] = {"submit": submit, "wait": poll, "persist": persist}
+    steps: dict[str, Any] = {"submit": submit, "wait": poll, "persist": persist, "settle": settle}
 
     def one() -> str:
         state = {"id": json.loads(accept(request)["body"])["id"], "next": "submit"}
         for _ in range(STEPS_MAX):
-            if state["next"] == "settle":
-                break
             state = steps[state["next"]]({"id": state["id"]}, None)
-        status: str = settle({"id": state["id"]}, None)["status"]
+            if "status" in state:
+                break
+        status: str = state["status"]
         return status
 
     return one
