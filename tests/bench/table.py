@@ -1,5 +1,6 @@
 """The one form of every figure: what is ours, what the yardstick needs, and how their ratio stands."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -27,9 +28,15 @@ class Row:
     @property
     def held(self) -> bool | None:
         """Whether the target is met; None where there is none."""
+        return None if self.of_target is None else self.of_target <= 1
+
+    @property
+    def of_target(self) -> float | None:
+        """How much of its target it takes; None where there is none."""
         if self.target is None:
             return None
-        return (self.ours if self.ratio is None else self.ratio) <= self.target
+        value = self.ours if self.ratio is None else self.ratio
+        return value / self.target if self.target else math.inf if value else 0.0
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
@@ -39,8 +46,8 @@ def show(title: str, rows: Sequence[Row]) -> None:
     print(f"{'':<{width}} {'ours':>10} {'yardstick':>10} {'unit':<12} {'ratio':>6} {'target':>8}")
     for row in rows:
         print(
-            f"{row.name:<{width}} {_number(row.ours):>10} {_number(row.yardstick):>10} {row.unit:<12}"
-            f" {_number(row.ratio):>6} {_target(row):>8} {_verdict(row):<6} {row.note}".rstrip()
+            f"{row.name:<{width}} {number(row.ours):>10} {number(row.yardstick):>10} {row.unit:<12}"
+            f" {number(row.ratio):>6} {_target(row):>8} {_verdict(row):<6} {row.note}".rstrip()
         )
 
 
@@ -49,14 +56,15 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [asdict(row) | {"ratio": row.ratio, "held": row.held} for row in rows]
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure in a few digits."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
 
 
 def _target(row: Row) -> str:
-    return "" if row.target is None else f"≤ {_number(row.target)}"
+    return "" if row.target is None else f"≤ {number(row.target)}"
 
 
 def _verdict(row: Row) -> str:
