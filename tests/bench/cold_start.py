@@ -9,15 +9,16 @@ A floor is what the libraries alone cost in our layer: imported, with the functi
 """
 
 import compileall
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any
@@ -28,6 +29,7 @@ from samtranslator.yaml_helper import yaml_parse
 from easel.aws.clients import AMAZON
 from local.build import Build, build
 from tests.bench.stubs import stubs
+from tests.bench.table import Row
 
 YARDSTICKS = Path(__file__).with_name("yardsticks")
 # Function to the part of its yardstick that it may take, at most; None: measured without one.
@@ -44,6 +46,12 @@ COUNTED_SECONDS = 300.0
 FLOOR = "tests.bench.yardsticks.libraries"
 # What awslambdaric imports before it imports a handler (awslambdaric 4.2, read 2026-11).
 RUNTIME = "import decimal, enum, functools, json, logging, os, sys, time, traceback, types, typing, datetime"
+# Of the standard library, which no change of ours moves: it tells what another interpreter takes for all.
+GAUGE_NAME = "gauge: instructions"
+GAUGE = (
+    "import argparse, asyncio, concurrent.futures, csv, dataclasses, difflib, email.message, http.client,"
+    " inspect, pickle, ssl, tarfile, tempfile, unittest, urllib.request, uuid, xml.etree.ElementTree, zipfile"
+)
 LOAD = "sys.path[:0] = sys.argv[1].split(os.pathsep)\nimport"
 # What a slow machine, and a counted process, has not done when the init phase goes on.
 WAIT = "import threading\nfor one in threading.enumerate()[1:]: one.join()"
@@ -143,15 +151,20 @@ def published_layer(built: Build) -> Path:
     return target.resolve()
 
 
-def cold_start(module: str, folders: Sequence[Path], variables: Mapping[str, str]) -> dict[str, Any]:
-    """Millions of instructions beyond the runtime's own, and the peak of the whole process."""
-    process = Process(folders, variables)
-    init = f"{RUNTIME}\n{LOAD} {module}\n{WAIT}"
-    whole = process.instructions(init)
-    return {
-        "instructions_mi": whole - process.instructions(RUNTIME),
-        "peak_mib": round(process.peak_mib(init), 1),
-    }
+@cache
+def bare_mi() -> float:
+    """What the runtime takes alone, the interpreter's own start included."""
+    return Process([], {}).instructions(RUNTIME)
+
+
+def gauge_mi() -> float:
+    """What the gauge takes beyond that."""
+    return Process([], {}).instructions(f"{RUNTIME}\n{GAUGE}") - bare_mi()
+
+
+def start(module: str, folders: Sequence[Path], variables: Mapping[str, str]) -> tuple[Process, str]:
+    """The process and the program of a module's import and init."""
+    return Process(folders, variables), f"{RUNTIME}\n{LOAD} {module}\n{WAIT}"
 
 
 def layers_of(built: Build, name: str) -> list[Path]:
@@ -160,59 +173,46 @@ def layers_of(built: Build, name: str) -> list[Path]:
     return [built.folder / f"{name}Function", *(built.folder / one / "python" for one in layers)]
 
 
-def measure() -> list[dict[str, Any]]:
-    """A row for each function. Two are measured at a time: instructions do not mind."""
+def of_function(built: Build, name: str, aws: Mapping[str, str]) -> tuple[Process, str]:
+    """That of a function, which finds AWS where these variables say."""
+    return start("handler", layers_of(built, name), {**environment(built, name), **aws})
+
+
+@contextmanager
+def aws_stub() -> Iterator[dict[str, str]]:
+    """The variables by which a process finds an AWS that answers the calls of the init phase."""
+    with tempfile.TemporaryDirectory() as folder, stubs(Path(folder)) as stub:
+        yield calling(stub, AMAZON)
+
+
+def rows() -> list[Row]:
+    """Those with a yardstick first. Two functions are measured at a time: instructions do not mind."""
     built = build()
-    names = sorted(
-        path.name.removesuffix("Function")
-        for path in built.folder.glob("*Function")
-        if path.name != "ConsoleFunction"  # has nothing of the layer
-    )
     published = published_layer(built)
+    bare = bare_mi()
+    names = [path.name.removesuffix("Function") for path in sorted(built.folder.glob("*Function"))]
+    names.remove("Console")  # has nothing of the layer
 
-    def row(name: str) -> dict[str, Any]:
-        variables = {**environment(built, name), **calling(stub, AMAZON)}
-        found = {
-            "function": name,
-            **cold_start("handler", layers_of(built, name), variables),
-            "target": TARGETS.get(name),
-        }
+    def of(name: str) -> list[Row]:
+        process, program = of_function(built, name, aws)
+        taken, peak = process.instructions(program) - bare, process.peak_mib(program)
+        yardstick, note, peak_note = None, "", ""
         if name in TARGETS:
-            conventional = cold_start(f"tests.bench.yardsticks.{name.lower()}", [published], variables)
-            found["yardstick_mi"] = conventional["instructions_mi"]
-            found["yardstick_mib"] = conventional["peak_mib"]
-            if name in CLIENTS:
-                libraries = [built.folder / "EaselLayer" / "python", published]
-                alone = cold_start(FLOOR, libraries, variables | {"BENCH_CLIENTS": CLIENTS[name]})
-                found["floor_mi"], found["floor_mib"] = alone["instructions_mi"], alone["peak_mib"]
-            found["ratio"] = round(found["instructions_mi"] / conventional["instructions_mi"], 2)
-        return found
+            variables, module = {**environment(built, name), **aws}, f"tests.bench.yardsticks.{name.lower()}"
+            other, conventional = start(module, [published], variables)
+            yardstick = other.instructions(conventional) - bare
+            peak_note = f"the yardstick's: {other.peak_mib(conventional):.3g}"
+        if name in CLIENTS:
+            libraries = [built.folder / "EaselLayer" / "python", published]
+            alone, imported = start(FLOOR, libraries, {**variables, "BENCH_CLIENTS": CLIENTS[name]})
+            note = f"the libraries alone: {alone.instructions(imported) - bare:,.0f}"
+            peak_note += f", the libraries' alone: {alone.peak_mib(imported):.3g}"
+        return [
+            Row(f"{name}: instructions", taken, yardstick, "Mi", TARGETS.get(name), note),
+            Row(f"{name}: peak memory", peak, None, "MiB", PEAK_MIB_MAX, peak_note),
+        ]
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        stubs(Path(folder)) as stub,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        return sorted(pool.map(row, names), key=lambda one: (one["target"] is None, one["function"]))
-
-
-def show(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The rows as a table."""
-    print("Cold start (import and init: millions of instructions beyond Lambda's own)")
-    heads = (
-        f"{'function':>10} {'Mi':>6} {'floor':>6} {'yardstick':>10} {'ratio':>6} {'target':>7}",
-        f"{'peak MiB':>9} {'target':>7}",
-    )
-    print(*heads)
-    for row in rows:
-        keys = ("floor_mi", "yardstick_mi", "ratio", "target")
-        floor, yardstick, ratio, target = (f"{row[key]}" if row.get(key) else "" for key in keys)
-        print(
-            f"{row['function']:>10} {row['instructions_mi']:>6} {floor:>6} {yardstick:>10} {ratio:>6}"
-            f" {target:>7} {row['peak_mib']:>9} {PEAK_MIB_MAX:>7}"
-        )
-
-
-if __name__ == "__main__":
-    found = measure()
-    print(json.dumps(found)) if "--json" in sys.argv else show(found)
+    with aws_stub() as aws, ThreadPoolExecutor(2) as pool:
+        found = pool.map(of, [*TARGETS, *(name for name in names if name not in TARGETS)])
+        gauge = Row(GAUGE_NAME, gauge_mi(), None, "Mi", None, "what a start is held against elsewhere")
+        return [*(row for pair in found for row in pair), gauge]

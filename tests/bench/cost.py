@@ -11,6 +11,7 @@ Dollars of an image = transitions * states
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from math import ceil
 from statistics import fmean
 from typing import Any
@@ -41,7 +42,8 @@ PRICES: dict[str, tuple[Decimal, str, str]] = {
     "trace": (own.TRACE, "each that is sampled", "aws.amazon.com/xray/pricing"),
     "sqs": (Decimal("0.0000004"), "each", "aws.amazon.com/sqs/pricing"),
 }
-TARGET_USD = 0.20  # per 1,000 images of the 10 to 20 s distribution
+TARGET_USD, TARGET_OF = 0.20, "10 to 20 s"  # per 1,000 images, of this distribution
+BUILT, LOOP = "stay and ask (as built)", "a loop of Wait, Poll, Choice: 5 s"
 TASKS = 5_000
 SQS_REQUESTS = 3  # of a message: sent, received, deleted
 EXPRESS_GB = Decimal("0.0625")
@@ -141,7 +143,7 @@ def architectures(name: str) -> dict[str, dict[str, float]]:
     sqs = float(PRICES["sqs"][0])
     return {
         "a loop of Wait, Poll, Choice: 2 s": parts(OWN_STATES + looped_2, worked_2, asked_2),
-        "a loop of Wait, Poll, Choice: 5 s": parts(OWN_STATES + looped, worked, asked),
+        LOOP: parts(OWN_STATES + looped, worked, asked),
         BUILT: parts(OWN_STATES + states, stayed, 1),
         "stay and ask, Express (5 min at most)": parts(0, stayed, 1, express),
         "a delayed message per question: 5 s": parts(0, worked, asked, (asked + 2) * SQS_REQUESTS * sqs),
@@ -150,12 +152,31 @@ def architectures(name: str) -> dict[str, dict[str, float]]:
     }
 
 
+@cache
+def measure() -> dict[tuple[str, str], dict[str, float]]:
+    """Dollars per 1,000 images by part, of every distribution and architecture."""
+    return {(name, way): priced for name in DISTRIBUTIONS for way, priced in architectures(name).items()}
+
+
 def rows() -> list[Row]:
-    """Dollars per 1,000 images, of every distribution and way to wait, with their parts."""
-    told = []
+    """What was built, beside the loop that a good engineer would write first."""
+    found = []
     for name in DISTRIBUTIONS:
-        for way, priced in architectures(name).items():
-            aimed_at = TARGET_USD if (name, way) == ("10 to 20 s", BUILT) else None
-            note = ", ".join(f"{part} {usd:.3f}" for part, usd in priced.items() if usd >= 0.0005)
-            told.append(Row(f"{name}: {way}", sum(priced.values()), None, "USD", aimed_at, note))
-    return told
+        ours, loop = (sum(measure()[name, way].values()) for way in (BUILT, LOOP))
+        note = f"{LOOP}: {loop:.3f}"
+        found.append(Row(name, ours, None, "USD", TARGET_USD if name == TARGET_OF else None, note))
+    return found
+
+
+def table() -> str:
+    """All of it in columns, and the prices."""
+    heads = "".join(f"{part:>12}" for part in (*PARTS, "total"))
+    lines = [f"{'vendor takes':>20} {'way to wait':<39}{heads}"]
+    for (name, way), priced in measure().items():
+        figures = (*priced.values(), sum(priced.values()))
+        lines.append(f"{name:>20} {way:<39}" + "".join(f"{usd:>12.4f}" for usd in figures))
+    lines.append("List prices, us-east-1, read 2026-08:")
+    lines += [
+        f"  {name:<16} {usd:<14f} USD per {unit} ({page})" for name, (usd, unit, page) in PRICES.items()
+    ]
+    return "\n".join(lines)

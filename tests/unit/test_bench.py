@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.bench import __main__ as bench
 from tests.bench import history, picture
 from tests.bench.table import Row
 
@@ -61,6 +62,15 @@ def test_what_moved_is_told_and_what_wavers_is_not(book: Path) -> None:
     assert history.moved(wavering).endswith("nothing")
     found = history.moved({"warm": [Row("instructions", 600, 1000, "Mi", 0.6), Row("new", 1, None, "", 1)]})
     assert found.splitlines()[1:] == ["  warm, instructions: 500 -> 600"]
+
+
+def test_command_takes_no_names_or_some_and_refuses_others() -> None:
+    names = [bench.name_of(measure) for _, measure in bench.PARTS]
+    assert len(set(names)) == len(names)
+    assert bench.arguments([]).parts == []
+    assert bench.arguments(["reads", "--record", "why"]).record == "why"
+    with pytest.raises(SystemExit):
+        bench.arguments(["nothing"])
 
 
 def test_history_of_the_repository_can_be_read() -> None:
