@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test browser screenshots soak bench check lint format build lock key
+.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build lock key
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -17,11 +17,14 @@ run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: st
 	@exec $(PYTHON) -m local $(if $(ONCE),--once)
 
 # Three at a time: the tests of local stacks wait a good deal, and the machine is used meanwhile.
-test: setup browser ## Run every test, the linters' included (ARGS="tests/unit -k money")
+test: setup browser valgrind ## Run every test, the linters' included (ARGS="tests/unit -k money")
 	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadscope)
 
 browser:
 	@tests/browser/setup.sh
+
+valgrind:
+	@tests/bench/setup.sh
 
 soak: setup ## 500 generations while the vendors misbehave, held against their books; then the API fuzzed (ARGS=, FUZZ=)
 	@$(PYTHON) -m tests.integration.soak $(ARGS)
@@ -30,8 +33,8 @@ soak: setup ## 500 generations while the vendors misbehave, held against their b
 screenshots: setup browser ## Photograph the console, for the README (tests/browser/screenshots)
 	@$(PYTHON) -m tests.browser.screenshots
 
-bench: setup browser ## Measure, and print the figures beside their yardsticks (build/bench.json)
-	@$(PYTHON) -m tests.bench
+bench: setup browser valgrind ## Measure, and print the figures beside their targets (build/bench.json, bench.svg; ARGS=)
+	@$(PYTHON) -m tests.bench $(ARGS)
 
 check: setup ## Check formatting, style, types and the template
 	@$(PYTHON) -m ruff format --check .

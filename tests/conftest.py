@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Those that start a stack of their own, the longest first; all others of the stack share one.
-OWN_STACKS = ("test_restart", "test_batches", "test_readme", "test_soak", "test_kills", "test_burst")
+# Those that start a stack of their own or need none, the longest first; all others share one.
+OWN_STACKS = (
+    "test_restart", "test_batches", "test_readme", "test_soak", "test_kills", "test_burst", "test_cold_start",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
