@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
-from easel import entrance, runtime
+from easel import runtime
 from easel.doors.native import native_api
+from easel.doors.router import Router
+from easel.entrance.http import native_door
 
 
-def _api() -> APIGatewayHttpResolver:
-    return native_api(entrance.native_door())
+def _api() -> Router:
+    return native_api(native_door())
 
 
 api = runtime.Provided(_api)

@@ -4,12 +4,13 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from easel import entrance, runtime
+from easel import runtime
 from easel.doors.mcp import mcp_api
+from easel.entrance.assistant import assistant
 
 
 def _api() -> APIGatewayHttpResolver:
-    return mcp_api(entrance.assistant(), runtime.logger())
+    return mcp_api(assistant(), runtime.logger())
 
 
 api = runtime.Provided(_api)

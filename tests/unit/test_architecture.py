@@ -106,7 +106,7 @@ ARROWS: Mapping[str, set[str]] = {
         "wiring", "runtime", "aws", "catalogue", "domain", "errors", "public_http", "routing", "steps",
         "settings", "signatures", "transport", "vendor_settings",
     },
-    "entrance": {"runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
+    "entrance": {"entrance", "runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
     "functions": {
         "runtime", "wiring", "entrance", "steps", "doors", "events_in", "intake_events", "step_input",
         "domain", "errors",

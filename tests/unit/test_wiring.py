@@ -1,22 +1,24 @@
 """What each function needs is in its own environment: its parts can be made with that, and nothing else."""
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import _lru_cache_wrapper
 
 import pytest
 
-from easel import entrance, runtime
+from easel import runtime
 from easel.aws import clients
 from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoQuotas
 from easel.aws.ledger import DynamoUsage
 from easel.aws.route_states import DynamoRouteStates
 from easel.aws.tenants import DynamoTenants
+from easel.entrance import assistant, http
 from easel.errors import SettingsError
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
@@ -38,8 +40,9 @@ VALUES = {
 
 def forget() -> None:
     """What was made before, with other settings."""
-    wiring = [module for name, module in sys.modules.items() if name.startswith("easel.wiring.")]
-    for module in (runtime, clients, entrance, *wiring):
+    places = ("easel.wiring.", "easel.entrance.")
+    wiring = [module for name, module in sys.modules.items() if name.startswith(places)]
+    for module in (runtime, clients, *wiring):
         for made in vars(module).values():
             if isinstance(made, _lru_cache_wrapper):
                 made.cache_clear()
@@ -109,7 +112,15 @@ NEEDS: dict[type, set[str]] = {
 }
 
 
-DOORS = {"ApiFunction": entrance.native_door, "McpFunction": entrance.assistant}  # behind a router
+def all_doors() -> tuple[object, ...]:
+    """The HTTP API's parts, and those of the doors that are opened when they are asked for."""
+    return (http.native_door(), *(make() for make in {*http.DOORS.values(), *http.FRONTS.values()}))
+
+
+DOORS: Mapping[str, Callable[[], object]] = {  # behind a router
+    "ApiFunction": all_doors,
+    "McpFunction": assistant.assistant,
+}
 
 
 def parts_of(function: str) -> Iterator[object]:
@@ -181,7 +192,33 @@ LOADED = "import sys, functions.{name}.handler; print(*sys.modules)"
 
 @pytest.mark.parametrize("function", LEAN)
 def test_step_of_a_generation_imports_nothing_dear_that_it_has_no_use_for(function: str) -> None:
+    loaded = imported_by(function)
+    assert not DEAR & loaded
+    assert f"easel.steps.{function.lower()}" in loaded
+
+
+def imported_by(function: str) -> set[str]:
+    """The modules that a function's start imports."""
     program = LOADED.format(name=function.lower())
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert not DEAR & set(said.split())
-    assert f"easel.steps.{function.lower()}" in said.split()
+    return set(said.split())
+
+
+# What the doors of the HTTP API that are opened when they are asked for import.
+BEHIND_DOORS = {
+    *(f"easel.doors.{name}" for name in ("aimlapi", "dashscope", "mulerouter", "openai", "pixeldojo")),
+    *(f"easel.doors.{name}" for name in ("assistant", "batches", "description", "keys", "usage", "webhooks")),
+    "easel.openapi.description",
+    "easel.signatures",
+}  # fmt: skip
+
+
+def test_start_of_the_http_api_imports_no_door_that_a_request_opens() -> None:
+    loaded = imported_by("Api")
+    assert not BEHIND_DOORS & loaded
+    assert {"easel.doors.native", "easel.entrance.http"} <= loaded
+
+
+def test_there_is_everything_that_starts_are_said_not_to_import() -> None:
+    for name in DEAR | BEHIND_DOORS:
+        assert importlib.util.find_spec(name), name

@@ -33,54 +33,54 @@ LOOK_AGAIN_SECONDS = 5
 class BatchDoor:
     """What the calls on batches need to answer."""
 
+    gate: Gate
     batcher: Batcher
     manifests: Manifests
     files: Files
     clock: Clock
     planner: BatchPlanner
 
+    def add_calls(self, app: APIGatewayHttpResolver) -> None:
+        """The calls."""
 
-def add_batches(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> None:
-    """The calls on batches."""
+        def tenant_of() -> str:
+            return caller_of(app, self.gate, Scope.BATCH).tenant
 
-    def tenant_of() -> str:
-        return caller_of(app, gate, Scope.BATCH).tenant
+        _add_making(app, self)
 
-    _add_making(app, gate, door)
+        @app.get("/v1/batches")
+        def page() -> Response[str]:
+            owner, query = tenant_of(), query_of(app, "limit", "cursor")
+            limit = whole_number("limit", query.get("limit"), LIST_DEFAULT)
+            page = self.batcher.list(owner, limit, query.get("cursor"))
+            now, sign = self.clock.now(), self.files.signed_url
+            views = [batch_view(batch, tally, now, sign) for batch, tally in page.batches]
+            return json_answer(200, {"data": views, "next_cursor": page.cursor})
 
-    @app.get("/v1/batches")
-    def page() -> Response[str]:
-        owner, query = tenant_of(), query_of(app, "limit", "cursor")
-        limit = whole_number("limit", query.get("limit"), LIST_DEFAULT)
-        page = door.batcher.list(owner, limit, query.get("cursor"))
-        now, sign = door.clock.now(), door.files.signed_url
-        views = [batch_view(batch, tally, now, sign) for batch, tally in page.batches]
-        return json_answer(200, {"data": views, "next_cursor": page.cursor})
+        @app.get("/v1/batches/<batch_id>")
+        def get(batch_id: str) -> Response[str]:
+            return answer(self, *self.batcher.get(tenant_of(), batch_id))
 
-    @app.get("/v1/batches/<batch_id>")
-    def get(batch_id: str) -> Response[str]:
-        return answer(door, *door.batcher.get(tenant_of(), batch_id))
+        @app.post("/v1/batches/<batch_id>/cancel")
+        def cancel(batch_id: str) -> Response[str]:
+            owner = tenant_of()
+            self.batcher.cancel(owner, batch_id)
+            return answer(self, *self.batcher.get(owner, batch_id))
 
-    @app.post("/v1/batches/<batch_id>/cancel")
-    def cancel(batch_id: str) -> Response[str]:
-        owner = tenant_of()
-        door.batcher.cancel(owner, batch_id)
-        return answer(door, *door.batcher.get(owner, batch_id))
-
-    @app.post("/v1/batches/<batch_id>/resume")
-    def resume(batch_id: str) -> Response[str]:
-        owner = tenant_of()
-        given = json_object(json_body(app)) if app.current_event.body else {}
-        door.batcher.resume(owner, batch_id, read_as(BatchBounds, given).named)
-        return answer(door, *door.batcher.get(owner, batch_id), 202)
+        @app.post("/v1/batches/<batch_id>/resume")
+        def resume(batch_id: str) -> Response[str]:
+            owner = tenant_of()
+            given = json_object(json_body(app)) if app.current_event.body else {}
+            self.batcher.resume(owner, batch_id, read_as(BatchBounds, given).named)
+            return answer(self, *self.batcher.get(owner, batch_id), 202)
 
 
-def _add_making(app: APIGatewayHttpResolver, gate: Gate, door: BatchDoor) -> None:
+def _add_making(app: APIGatewayHttpResolver, door: BatchDoor) -> None:
     """The call that makes one, or only says what it would come to."""
 
     @app.post("/v1/batches")
     def create() -> Response[str]:
-        caller = asking_caller(app, gate, Scope.BATCH)
+        caller = asking_caller(app, door.gate, Scope.BATCH)
         asked = asked_batch(app)
         if asked.file is not None:
             if asked.dry_run:

@@ -42,25 +42,32 @@ class Document:
         return told
 
 
-def add_description(app: APIGatewayHttpResolver, catalogue: Catalogue) -> None:
-    """The calls. Each document is made when it is first asked for, and kept."""
+@dataclass(frozen=True, slots=True)
+class DescriptionDoor:
+    """Says what the API is."""
 
-    @cache
-    def described() -> Document:
-        return Document("application/json", json.dumps(description(catalogue), ensure_ascii=False))
+    catalogue: Catalogue
 
-    @cache
-    def shown() -> Document:
-        made: Page = page(description(catalogue))
-        return Document("text/html; charset=utf-8", made.html, made.policy)
+    def add_calls(self, app: APIGatewayHttpResolver) -> None:
+        """The calls. Each document is made when it is first asked for, and kept."""
 
-    @app.get("/openapi.json")
-    def openapi() -> Response[str]:
-        return answer(app, described())
+        @cache
+        def described() -> Document:
+            text = json.dumps(description(self.catalogue), ensure_ascii=False)
+            return Document("application/json", text)
 
-    @app.get("/docs")
-    def docs() -> Response[str]:
-        return answer(app, shown())
+        @cache
+        def shown() -> Document:
+            made: Page = page(description(self.catalogue))
+            return Document("text/html; charset=utf-8", made.html, made.policy)
+
+        @app.get("/openapi.json")
+        def openapi() -> Response[str]:
+            return answer(app, described())
+
+        @app.get("/docs")
+        def docs() -> Response[str]:
+            return answer(app, shown())
 
 
 def answer(app: APIGatewayHttpResolver, document: Document) -> Response[str]:

@@ -22,15 +22,15 @@ from easel.steps.standing import Standing, Standings
 class KeyDoor:
     """What the calls on keys need."""
 
+    gate: Gate
     standings: Standings
     desk: KeyDesk
 
-
-def add_keys(app: APIGatewayHttpResolver, gate: Gate, door: KeyDoor) -> None:
-    """Add the calls to the router."""
-    _add_own_key(app, gate, door.standings)
-    _add_keys(app, gate, door.desk)
-    _add_tenants(app, gate, door)
+    def add_calls(self, app: APIGatewayHttpResolver) -> None:
+        """The calls, which have no path in common but those of keys and of tenants."""
+        _add_own_key(app, self.gate, self.standings)
+        _add_keys(app, self.gate, self.desk)
+        _add_tenants(app, self)
 
 
 def _add_own_key(app: APIGatewayHttpResolver, gate: Gate, standings: Standings) -> None:
@@ -84,15 +84,15 @@ def _add_keys(app: APIGatewayHttpResolver, gate: Gate, desk: KeyDesk) -> None:
         return json_answer(200, booked_view(desk.revoke(administrator(), key_id)))
 
 
-def _add_tenants(app: APIGatewayHttpResolver, gate: Gate, door: KeyDoor) -> None:
+def _add_tenants(app: APIGatewayHttpResolver, door: KeyDoor) -> None:
     @app.get("/v1/tenants/<tenant>")
     def get(tenant: str) -> Response[str]:
-        caller_of(app, gate, Scope.ADMIN)
+        caller_of(app, door.gate, Scope.ADMIN)
         return answer(door.desk.tenant(tenant))
 
     @app.patch("/v1/tenants/<tenant>")
     def change(tenant: str) -> Response[str]:
-        caller_of(app, gate, Scope.ADMIN)
+        caller_of(app, door.gate, Scope.ADMIN)
         return answer(door.desk.change_tenant(tenant, parse_as(TenantTerms, json_body(app))))
 
     def answer(tenant: Tenant) -> Response[str]:

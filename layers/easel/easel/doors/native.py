@@ -1,7 +1,9 @@
 """The native HTTP API: JSON in, JSON out, problem documents for errors."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -14,9 +16,8 @@ from easel.domain.generation import Generation
 from easel.domain.reading import parse_submission
 from easel.domain.tenancy import Caller, Quota, Scope
 from easel.doors.answers import json_answer
-from easel.doors.batches import BatchDoor, add_batches
-from easel.doors.description import add_description
-from easel.doors.front import FrontDoor
+from easel.doors.deliveries import add_deliveries
+from easel.doors.front import Door, FrontDoor
 from easel.doors.http_input import (
     asking_caller,
     caller_of,
@@ -28,11 +29,10 @@ from easel.doors.http_input import (
     query_of,
     whole_number,
 )
-from easel.doors.keys import KeyDoor, add_keys
 from easel.doors.models import Models
 from easel.doors.problems import OUR_FAULT, problem_response
+from easel.doors.router import Router
 from easel.doors.uploads import add_uploads
-from easel.doors.webhooks import WebhookDoor, add_webhooks
 from easel.errors import (
     FieldProblem,
     InternalError,
@@ -41,7 +41,6 @@ from easel.errors import (
     NotFoundError,
     RequestError,
 )
-from easel.openapi.calls import methods_at
 from easel.ports import Clock, ImageStore, VendorKeys
 from easel.routing import allowed
 from easel.steps.cancel import Canceler
@@ -50,7 +49,7 @@ from easel.steps.gate import Gate
 from easel.steps.plan import Planner
 from easel.steps.read import LIST_DEFAULT, WAIT_SECONDS_MAX, Reader
 from easel.steps.uploads import Uploader
-from easel.steps.usage import UsageReport
+from easel.steps.webhooks import Webhooks
 from easel.view import generation_view
 
 LOOK_AGAIN_SECONDS_MIN, LOOK_AGAIN_SECONDS_MAX = 1, 10
@@ -58,7 +57,8 @@ LOOK_AGAIN_SECONDS_MIN, LOOK_AGAIN_SECONDS_MAX = 1, 10
 
 @dataclass(frozen=True, slots=True)
 class NativeDoor:
-    """What the native API needs to answer."""
+    """What the native API needs to answer. `doors` and `fronts` are makers of doors that the first request to
+    them opens, by the path that their calls begin with."""
 
     creator: Creator
     reader: Reader
@@ -67,26 +67,25 @@ class NativeDoor:
     gate: Gate
     vendor_keys: VendorKeys
     catalogue: Catalogue
-    batches: BatchDoor
-    usage: UsageReport
     clock: Clock
     uploader: Uploader
-    webhooks: WebhookDoor
-    keys: KeyDoor
+    webhooks: Webhooks
     logger: Logger
-    fronts: tuple[FrontDoor, ...] = ()
+    doors: Mapping[str, Callable[[], Door]]
+    fronts: Mapping[str, Callable[[], FrontDoor]]
 
 
-def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
+def native_api(door: NativeDoor) -> Router:
     """The router with all calls of the native API and of the front doors."""
-    app = APIGatewayHttpResolver()
+    fronts = {prefix: cache(make) for prefix, make in door.fronts.items()}
+    app = Router({**door.doors, **fronts})
 
     def refused(error: RequestError) -> Response[str]:
         request_id = app.current_event.request_context.request_id
         path = app.current_event.path
-        for front in door.fronts:
-            if path.startswith(f"{front.prefix}/"):
-                return front.refusal(error, request_id, path)
+        for prefix, front in fronts.items():
+            if path.startswith(f"{prefix}/"):
+                return front().refusal(error, request_id, path)
         return problem_response(error, request_id)
 
     def failed(error: Exception) -> Response[str]:
@@ -98,6 +97,8 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
 
     @app.not_found
     def nothing_here(_: Exception) -> Response[str]:
+        from easel.openapi.calls import methods_at  # the whole description: too much for every start
+
         methods = methods_at(app.current_event.path)
         if methods and app.current_event.http_method not in methods:
             told = f"There is no such method here; {', '.join(methods)} can be called."
@@ -107,13 +108,8 @@ def native_api(door: NativeDoor) -> APIGatewayHttpResolver:
     _add_generations(app, door)
     _add_reads(app, door)
     _add_catalogue(app, door)
-    add_batches(app, door.gate, door.batches)
     add_uploads(app, door.gate, door.uploader)
-    add_webhooks(app, door.gate, door.webhooks)
-    add_keys(app, door.gate, door.keys)
-    add_description(app, door.catalogue)
-    for front in door.fronts:
-        front.add_calls(app)
+    add_deliveries(app, door.gate, door.reader, door.webhooks)
     return app
 
 
@@ -176,7 +172,7 @@ def _add_reads(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
 
 
 def _add_catalogue(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
-    """The calls on the catalogue and on the usage, and those without a key."""
+    """The calls on the catalogue, and the one that says that the API answers."""
 
     def models_of(caller: Caller) -> Models:
         routes = allowed(door.catalogue, caller.key)
@@ -189,14 +185,6 @@ def _add_catalogue(app: APIGatewayHttpResolver, door: NativeDoor) -> None:
     @app.get("/v1/models/<model>")
     def model(model: str) -> dict[str, Any]:
         return models_of(caller_of(app, door.gate, Scope.READ)).one(model)
-
-    @app.get("/v1/usage")
-    def usage() -> Response[str]:
-        tenant = caller_of(app, door.gate, Scope.USAGE).tenant
-        query = query_of(app, "from", "to", "cursor")
-        return json_answer(
-            200, door.usage.of(tenant, query.get("from"), query.get("to"), query.get("cursor"))
-        )
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:

@@ -1,69 +1,28 @@
-"""The HTTP API's calls on webhooks: what was delivered, deliver it again, the tenant's keys."""
+"""The HTTP API's call on the keys by which a tenant's webhooks are signed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from easel.domain.tenancy import Scope
-from easel.domain.webhooks import Delivery
 from easel.doors.answers import json_answer
 from easel.doors.http_input import caller_of
-from easel.plain import time_view
 from easel.signatures import SigningKeys
 from easel.steps.gate import Gate
-from easel.steps.read import Reader
-from easel.steps.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookDoor:
-    """What the calls on webhooks need. `keys_of` gives a tenant's keys."""
+    """Tells tenants their keys, which `keys_of` gives."""
 
-    reader: Reader
-    webhooks: Webhooks
+    gate: Gate
     keys_of: Callable[[str], SigningKeys]
 
+    def add_calls(self, app: APIGatewayHttpResolver) -> None:
+        """The call."""
 
-def add_webhooks(app: APIGatewayHttpResolver, gate: Gate, door: WebhookDoor) -> None:
-    """Add the calls to the router."""
-
-    @app.get("/v1/generations/<generation_id>/deliveries")
-    def deliveries(generation_id: str) -> Response[str]:
-        generation = door.reader.get(caller_of(app, gate, Scope.READ).tenant, generation_id)
-        views = [delivery_view(one) for one in door.webhooks.told(generation)]
-        return json_answer(200, {"data": views, "next_cursor": None})
-
-    @app.post("/v1/generations/<generation_id>/deliveries")
-    def deliver_again(generation_id: str) -> Response[str]:
-        generation = door.reader.get(caller_of(app, gate, Scope.WEBHOOK).tenant, generation_id)
-        return json_answer(202, delivery_view(door.webhooks.tell_again(generation)))
-
-    @app.get("/v1/webhook-secret")
-    def webhook_secret() -> Response[str]:
-        keys = door.keys_of(caller_of(app, gate, Scope.WEBHOOK).tenant)
-        return json_answer(200, {"secret": keys.secret, "public_key": keys.public_key})
-
-
-def delivery_view(delivery: Delivery) -> dict[str, Any]:
-    """A delivery as its tenant sees it; of the receiver's URL without the query, which may hold a secret."""
-    return {
-        "id": delivery.id,
-        "type": delivery.type.value,
-        "status": delivery.status.value,
-        "url": urlunsplit(urlsplit(delivery.url)._replace(query="", fragment="")),
-        "created_at": time_view(delivery.created_at),
-        "next_attempt_at": time_view(delivery.next_attempt_at),
-        "attempts": [
-            {
-                "number": one.number,
-                "at": time_view(one.at),
-                "duration_ms": one.duration_ms,
-                "http_status": one.http_status,
-                "error": one.error.value if one.error else None,
-            }
-            for one in delivery.attempts
-        ],
-    }
+        @app.get("/v1/webhook-secret")
+        def webhook_secret() -> Response[str]:
+            keys = self.keys_of(caller_of(app, self.gate, Scope.WEBHOOK).tenant)
+            return json_answer(200, {"secret": keys.secret, "public_key": keys.public_key})
