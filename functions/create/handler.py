@@ -6,7 +6,7 @@ from easel import runtime
 from easel.errors import ConflictError, LimitReachedError, RequestError
 from easel.events_in import CreateInput
 from easel.steps.settle import refused_state
-from easel.wiring.creating import requests_of_workflows
+from easel.wiring.workflows import requests_of_workflows
 
 step = runtime.Provided(requests_of_workflows)
 

@@ -103,8 +103,8 @@ ARROWS: Mapping[str, set[str]] = {
     "openapi": {"openapi", "catalogue", "domain", "errors", "steps", "view"},
     "runtime": {"aws", "settings", "snapshot"},
     "wiring": {
-        "wiring", "runtime", "aws", "catalogue", "domain", "errors", "public_http", "routing", "steps",
-        "settings", "signatures", "transport", "vendor_settings",
+        "wiring", "runtime", "aws", "catalogue", "domain", "errors", "ports", "public_http", "routing",
+        "steps", "settings", "signatures", "transport", "vendor_settings",
     },
     "entrance": {"entrance", "runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
     "functions": {

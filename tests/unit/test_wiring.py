@@ -208,7 +208,7 @@ def imported_by(function: str) -> set[str]:
 BEHIND_DOORS = {
     *(f"easel.doors.{name}" for name in ("aimlapi", "dashscope", "mulerouter", "openai", "pixeldojo")),
     *(f"easel.doors.{name}" for name in ("assistant", "batches", "description", "keys", "usage", "webhooks")),
-    "easel.openapi.description",
+    "easel.domain.batch", "easel.domain.key_orders", "easel.openapi.description", "easel.steps.intake",
     "easel.signatures",
 }  # fmt: skip
 

@@ -2,23 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from easel.domain.key_orders import LimitTerms
-from easel.domain.request import GenerationRequest, Lora, Webhook
+from easel.domain.request import GenerationRequest
 from easel.domain.submission import Submission
 from easel.errors import FieldProblem, InvalidRequestError, MalformedRequestError
 
 PROBLEMS_MAX, FIELD_CHARACTERS_MAX = 20, 100  # callers choose names and number of unknown fields
 LIST_FAULTS = frozenset({"tuple_type", "too_long", "too_short"})
 LIMIT_KEYS = ("max_length", "min_length", "le", "ge", "lt", "gt")
-INNER: Mapping[str, tuple[str, type[BaseModel]]] = {
-    "lora": ("LoRA", Lora),
-    "webhook": ("webhook", Webhook),
-    "limits": ("set of limits", LimitTerms),
-}
+INNER: Mapping[str, str] = {"lora": "LoRA", "webhook": "webhook", "limits": "set of limits"}
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -66,10 +61,19 @@ def _problem(model: type[BaseModel], fault: Any) -> FieldProblem:
     context = fault.get("ctx", {})
     if fault["type"] == "extra_forbidden":
         inner = fault["loc"][0] if len(fault["loc"]) > 1 else ""
-        what, owner = INNER.get(inner, ("request", model))
-        return FieldProblem(field, f"is not a field of a {what}", allowed=tuple(owner.model_fields))
+        owner = _model_of(model, inner) if inner in INNER else model
+        what = f"is not a field of a {INNER.get(inner, 'request')}"
+        return FieldProblem(field, what, allowed=tuple(owner.model_fields))
     limits = [str(context[key]) for key in LIMIT_KEYS if key in context]
     return FieldProblem(field, words_of(fault), limit=limits[0] if limits else None)
+
+
+def _model_of(model: type[BaseModel], field: str) -> type[BaseModel]:
+    """What a field is, without that it may be left out and how it is read."""
+    kind: Any = model.model_fields[field].annotation
+    while not isinstance(kind, type):
+        kind = get_args(kind)[0]
+    return kind
 
 
 def words_of(fault: Any) -> str:

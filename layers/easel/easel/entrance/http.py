@@ -87,8 +87,9 @@ def batch_door() -> Door:
     from easel.doors.batches import BatchDoor
     from easel.steps.intake import Manifests
     from easel.wiring.batches import batch_planner, batcher, files
+    from easel.wiring.inbox import inbox
 
-    manifests = Manifests(creating.inbox(), setting("EASEL_DEFAULT_TENANT"))
+    manifests = Manifests(inbox(), setting("EASEL_DEFAULT_TENANT"))
     return BatchDoor(gate(), batcher(), manifests, files(), SystemClock(), batch_planner())
 
 

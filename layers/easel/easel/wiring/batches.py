@@ -21,8 +21,9 @@ from easel.steps.judge import Choose
 from easel.steps.prepare import Preparer
 from easel.steps.row_report import Reporter
 from easel.vendor_settings import limits, policy
-from easel.wiring.creating import creator, inbox
+from easel.wiring.creating import creator
 from easel.wiring.ending import bus
+from easel.wiring.inbox import inbox
 from easel.wiring.records import images, store
 from easel.wiring.vendors import vendor_keys
 

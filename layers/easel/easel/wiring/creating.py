@@ -1,19 +1,18 @@
-"""Making generations: the step Create, and what every door needs."""
+"""Making generations: what every door needs."""
 
 from functools import cache
 
 from easel.aws.clients import client
-from easel.aws.files import S3Inbox
 from easel.aws.uploads import S3Uploads
-from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
+from easel.aws.workflow import StepFunctionsWorkflow
 from easel.catalogue import CATALOGUE
+from easel.ports import Inbox, Workflow
 from easel.public_http import PublicHttp
 from easel.runtime import SystemClock, fact_log
 from easel.settings import loopback_webhooks, setting
 from easel.steps.create import Creator
 from easel.steps.forecast import Forecast
 from easel.steps.inputs import InputImages
-from easel.steps.intake import Requests
 from easel.steps.linked_images import LinkedImages
 from easel.vendor_settings import policy
 from easel.wiring.ending import tenants
@@ -33,37 +32,20 @@ def workflow() -> StepFunctionsWorkflow:
     return StepFunctionsWorkflow(client("stepfunctions"), setting("EASEL_STATE_MACHINE"))
 
 
-def inbox() -> S3Inbox:
-    """The bucket for callers' files."""
-    return S3Inbox(client("s3"), setting("EASEL_INBOX_BUCKET"))
-
-
 def uploads() -> S3Uploads:
     """Where callers put input images themselves."""
     return S3Uploads(client("s3"), setting("EASEL_IMAGE_BUCKET"))
 
 
-def input_images(inbox: S3Inbox | None) -> InputImages:
+def input_images(inbox: Inbox | None) -> InputImages:
     """Reading input images. A link to this machine is refused on the local stack, too."""
     clock = SystemClock()
     return InputImages(images(), uploads(), LinkedImages(PublicHttp(tls=tls()), clock), store(), inbox)
 
 
-def creator(inbox: S3Inbox | None = None) -> Creator:
-    """Making generations."""
-    inputs = input_images(inbox)
+def creator(inbox: Inbox | None = None, carrier: Workflow | None = None) -> Creator:
+    """Making generations: those that `carrier` carries, or else the state machine."""
     return Creator(
-        store(), inputs, workflow(), vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(),
-        fact_log().tell, policy(), loopback_webhooks(),
+        store(), input_images(inbox), carrier or workflow(), vendor_keys(), CATALOGUE, SystemClock(),
+        tenants(), forecast(), fact_log().tell, policy(), loopback_webhooks(),
     )  # fmt: skip
-
-
-def requests_of_workflows() -> Requests:
-    """Making generations that executions of the callers' carry: none is started."""
-    inputs = input_images(inbox())
-    carried = NoWorkflow()
-    made = Creator(
-        store(), inputs, carried, vendor_keys(), CATALOGUE, SystemClock(), tenants(), forecast(),
-        fact_log().tell, policy(), loopback_webhooks(),
-    )  # fmt: skip
-    return Requests(made, setting("EASEL_DEFAULT_TENANT"))

@@ -5,8 +5,9 @@ from easel.aws.events import SqsDeadLetters
 from easel.settings import setting
 from easel.steps.intake import Intake, Requests
 from easel.wiring.batches import batcher
-from easel.wiring.creating import creator, inbox
+from easel.wiring.creating import creator
 from easel.wiring.ending import bus
+from easel.wiring.inbox import inbox
 
 
 def intake() -> Intake:
