@@ -4,7 +4,7 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import BatchInput
-from easel.wiring.batches import collector
+from easel.wiring.batch_steps import collector
 
 step = runtime.Provided(collector)
 

@@ -5,7 +5,7 @@ from typing import Any
 from easel import runtime
 from easel.domain.batch import chunk_number
 from easel.events_in import BatchInput
-from easel.wiring.batches import feeder
+from easel.wiring.batch_steps import feeder
 
 step = runtime.Provided(feeder)
 

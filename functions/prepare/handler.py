@@ -4,7 +4,7 @@ from typing import Any
 
 from easel import runtime
 from easel.events_in import BatchInput
-from easel.wiring.batches import preparer
+from easel.wiring.batch_steps import preparer
 
 step = runtime.Provided(preparer)
 

@@ -189,9 +189,7 @@ def rows() -> list[Row]:
                 Row(f"waiting, {where}", one["transitions"], None, "transitions", TRANSITIONS_TARGET, asked)
             )
     tasks = sum(
-        route.limits.running or 0
-        for route in CATALOGUE.routes.values()
-        if route.endpoint.name == ACCOUNT
+        route.limits.running or 0 for route in CATALOGUE.routes.values() if route.endpoint.name == ACCOUNT
     )
     asking = tasks / (GAP_SECONDS_MIN + QUESTION_SECONDS)
     note = f"of the {tasks} tasks that it may run at a time"

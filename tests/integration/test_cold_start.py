@@ -5,12 +5,13 @@ count is held against a gauge's, counted in the same run: interpreters differ by
 """
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
 from local.build import Build, build
 from tests.bench import history
-from tests.bench.cold_start import GAUGE_NAME, TARGETS, bare_mi, gauge_mi, of_function
+from tests.bench.cold_start import GAUGE_NAME, TARGETS, aws_stub, bare_mi, gauge_mi, of_function
 
 GROWTH_MAX = 1.05
 # The gauge tells what another interpreter takes for a start, to within so much: Debian's 3.11 took 4 % more
@@ -33,9 +34,18 @@ def scale(built: Build) -> float:
     return gauge_mi() / float(RECORDED[GAUGE_NAME])
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[dict[str, str]]:
+    """Variables by which AWS is a stub: the init phase calls it."""
+    with aws_stub() as variables:
+        yield variables
+
+
 @pytest.mark.parametrize("function", TARGETS)
-def test_cold_start_takes_hardly_more_than_was_recorded(built: Build, scale: float, function: str) -> None:
-    process, program = of_function(built, function)
+def test_cold_start_takes_hardly_more_than_was_recorded(
+    built: Build, scale: float, aws: dict[str, str], function: str
+) -> None:
+    process, program = of_function(built, function, aws)
     counted = (process.instructions(program) - bare_mi()) / scale
     recorded = RECORDED[f"{function}: instructions"]
     most = GROWTH_MAX if abs(scale - 1) < SAME else GROWTH_MAX + FORETOLD

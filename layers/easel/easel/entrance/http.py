@@ -86,7 +86,8 @@ def batch_door() -> Door:
     """The calls on batches."""
     from easel.doors.batches import BatchDoor
     from easel.steps.intake import Manifests
-    from easel.wiring.batches import batch_planner, batcher, files
+    from easel.wiring.batch_plans import batch_planner
+    from easel.wiring.batches import batcher, files
     from easel.wiring.inbox import inbox
 
     manifests = Manifests(inbox(), setting("EASEL_DEFAULT_TENANT"))

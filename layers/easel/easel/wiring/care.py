@@ -2,7 +2,8 @@
 
 from easel.runtime import SystemClock, fact_log
 from easel.steps.reconcile import BatchReconciler, DeliveryReconciler, Reconciler
-from easel.wiring.batches import batch_workflow, batches, collector
+from easel.wiring.batch_steps import collector
+from easel.wiring.batches import batch_workflow, batches
 from easel.wiring.creating import workflow
 from easel.wiring.ending import deliver_workflow, deliveries, settler
 from easel.wiring.records import store
