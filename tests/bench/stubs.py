@@ -64,6 +64,7 @@ class Stub:
 
     def answer(self, exchange: Exchange) -> None:
         """By the target header where it is AWS, else by the path."""
+        self.plain.asked.clear()  # which would be all requests of a long load
         exchange.connection.setsockopt(6, 1, 1)  # TCP_NODELAY: an answer is a head and a body
         target = exchange.headers.get("x-amz-target", "")
         service, _, operation = target.partition(".")
@@ -73,6 +74,9 @@ class Stub:
         elif exchange.path == "/requests":
             exchange.reply(200, dict(self.requests))
             self.requests.clear()
+        elif exchange.path == "/v1/images/generations":  # as an OpenAI-like vendor, for a peer
+            said = {"created": 1, "data": [{"url": f"https://{HOST}:{self.secure.port}/1"}]}
+            exchange.reply(200, said, {"Content-Type": "application/json"})
         else:
             exchange.reply(200, self.task(exchange))
 
