@@ -1,8 +1,8 @@
-"""A bounded number of execution environments for each function; further invocations wait for one.
+"""A bounded number of execution environments for each function; further invocations wait for one in turn.
 
 Lambda would start another environment for each concurrent invocation, up to a thousand. A machine of two
 cores would drown in the starts, so an idle one is always preferred, few start at the same time, and those
-that a burst left behind are ended after a while.
+that a burst left behind are ended after a while. Nobody is overtaken: who waited longest is served first.
 """
 
 import collections
@@ -11,13 +11,17 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 
 from local.execution_environment import Answer, ExecutionEnvironment, FunctionSpec
 
 ENVIRONMENT_MEGABYTES = 80  # what a process with the layer's libraries takes
 FUNCTIONS = 5  # that may be busy at the same time
-STARTS_AT_ONCE = 2  # a start is pure CPU work of about half a second
-PATIENCE_SECONDS = 0.2  # for a busy environment, before another is started: most steps take less
+# A start is pure CPU work of about half a second, which the environments at work then lack: of all functions.
+STARTS = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+# For a busy environment, before another is started, and again after that: what a start takes. A shorter wait
+# is cheaper than a start, and a longer one only doubles.
+PATIENCE_SECONDS = 0.5
 IDLE_SECONDS_KEPT = 20.0  # an environment beyond the first of its function is ended after this
 SWEEP_SECONDS = 5.0
 
@@ -46,10 +50,12 @@ class FunctionPool:
         self._credentials = credentials
         self._sink = sink
         self._limit = limit or environments_per_function()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._idle: collections.deque[ExecutionEnvironment] = collections.deque()
         self._all: set[ExecutionEnvironment] = set()
+        self._turns: collections.deque[Future[ExecutionEnvironment]] = collections.deque()
         self._starting = 0
+        self._grown_at = 0.0
         self._closed = False
 
     def invoke(self, payload: bytes, request_id: str = "") -> Answer:
@@ -57,22 +63,22 @@ class FunctionPool:
 
         The function's time-out counts from the moment an environment takes the event.
         """
-        environment = self._take_or_start()
+        environment = self._take()
         if isinstance(environment, Answer):
             return environment
         try:
             return environment.invoke(request_id or str(uuid.uuid4()), payload)
         finally:
-            self._give_back(environment)
+            self._offer(environment)
 
     def environments(self) -> list[int]:
         """The ids of the processes that run."""
-        with self._changed:
+        with self._lock:
             return [environment.pid for environment in self._all]
 
     def end_idle(self, idle_seconds: float = IDLE_SECONDS_KEPT) -> None:
         """End the environments that have been idle for so long, the most recently used one excepted."""
-        with self._changed:
+        with self._lock:
             limit = time.monotonic() - idle_seconds
             stale = [environment for environment in list(self._idle)[:-1] if environment.idle_since < limit]
             for environment in stale:
@@ -81,59 +87,83 @@ class FunctionPool:
 
     def close(self) -> None:
         """End the idle environments now and each busy one after its invocation."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            while self._idle:
-                self._drop(self._idle.pop())
+            self._serve()
 
     def stop(self) -> None:
         """End every environment at once, the busy ones too."""
         self.close()
-        with self._changed:
+        with self._lock:
             for environment in list(self._all):
                 self._drop(environment)
 
-    def _take_or_start(self) -> ExecutionEnvironment | Answer:
-        with self._changed:
-            patient_until = time.monotonic() + (PATIENCE_SECONDS if self._all else 0.0)
-            while True:
-                while self._idle:
-                    environment = self._idle.pop()
-                    if environment.alive:
-                        return environment
-                    self._drop(environment)
-                patience = patient_until - time.monotonic()
-                room = len(self._all) + self._starting < self._limit and self._starting < STARTS_AT_ONCE
-                if room and patience <= 0:
-                    self._starting += 1
-                    break
-                self._changed.wait(patience if patience > 0 else None)
-        return self._start()
+    def _take(self) -> ExecutionEnvironment | Answer:
+        turn: Future[ExecutionEnvironment] = Future()
+        with self._lock:
+            self._turns.append(turn)
+            self._serve()
+            patience = PATIENCE_SECONDS if self._all else 0.0
+        while True:
+            try:
+                return turn.result(patience)
+            except TimeoutError:
+                patience = PATIENCE_SECONDS
+            if self._may_start() and (failure := self._start(turn)):
+                return failure
 
-    def _start(self) -> ExecutionEnvironment | Answer:
-        environment = None
-        failure: Answer | None = None
+    def _may_start(self) -> bool:
+        """Whether another environment may be started now; it counts as starting then."""
+        with self._lock:
+            room = len(self._all) + self._starting < self._limit
+            impatient = not self._all or time.monotonic() - self._grown_at >= PATIENCE_SECONDS
+            may = room and impatient and STARTS.acquire(blocking=False)
+            self._starting += may
+        return may
+
+    def _start(self, turn: Future[ExecutionEnvironment]) -> Answer | None:
+        """Start another, for whoever waits longest. An error of its init phase ends this turn."""
+        environment, failure = None, None
         try:
             environment = ExecutionEnvironment(self.spec, self._credentials(), self._sink)
             failure = environment.wait_until_ready()
         finally:
-            with self._changed:
+            STARTS.release()
+            if environment is None or failure is not None:
+                self._leave(turn)
+            with self._lock:
                 self._starting -= 1
-                if environment is not None and failure is None:
-                    self._all.add(environment)
-                self._changed.notify_all()
-        if failure is not None:
+                self._grown_at = time.monotonic()
+        if failure is None:
+            self._offer(environment)
+        else:
             environment.stop()
-            return failure
-        return environment
+        return failure
 
-    def _give_back(self, environment: ExecutionEnvironment) -> None:
-        with self._changed:
-            if environment.alive and not self._closed:
-                self._idle.append(environment)
-            else:
-                self._drop(environment)
-            self._changed.notify()
+    def _leave(self, turn: Future[ExecutionEnvironment]) -> None:
+        """Wait no longer; what was given meanwhile is the next one's."""
+        with self._lock:
+            if turn in self._turns:
+                self._turns.remove(turn)
+                return
+        self._offer(turn.result())
+
+    def _offer(self, environment: ExecutionEnvironment) -> None:
+        """Take it as idle."""
+        with self._lock:
+            self._all.add(environment)
+            self._idle.append(environment)
+            self._serve()
+
+    def _serve(self) -> None:
+        """Give the idle ones to those who wait, in turn; called with the lock held."""
+        for environment in [one for one in self._idle if not one.alive]:
+            self._idle.remove(environment)
+            self._drop(environment)
+        while self._idle and self._turns:
+            self._turns.popleft().set_result(self._idle.pop())
+        while self._idle and self._closed:
+            self._drop(self._idle.pop())
 
     def _drop(self, environment: ExecutionEnvironment) -> None:
         self._all.discard(environment)

@@ -1,5 +1,6 @@
 """The pool of execution environments, with AWS's own runtime client in real processes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from local.execution_environment import Answer, FunctionSpec
-from local.pool import FunctionPool, Pools
+from local.pool import STARTS, FunctionPool, Pools
 from local.runtime_client import make_runtime_client
 
 HANDLER = """
@@ -81,6 +82,26 @@ def make_pool(tmp_path: Path, runtime: Path) -> Iterator[MakePool]:
     yield make
     for pool in pools:
         pool.stop()
+
+
+class Held:
+    """An environment that answers when it is let."""
+
+    pid, alive, idle_since = 1, True, 0.0
+
+    def __init__(self) -> None:
+        self.gate, self.served = threading.Semaphore(0), list[bytes]()
+
+    def wait_until_ready(self) -> None:
+        """At once."""
+
+    def invoke(self, _request_id: str, payload: bytes) -> Answer:
+        self.served.append(payload)
+        self.gate.acquire()
+        return Answer(payload, is_error=False)
+
+    def stop(self) -> None:
+        """Nothing to stop."""
 
 
 def ask(pool: FunctionPool, **event: Any) -> Answer:
@@ -185,6 +206,36 @@ def test_invocations_above_the_limit_wait_their_turn(make_pool: MakePool) -> Non
     assert len(answers) == 8
     assert not [answer for answer in answers if answer.is_error]
     assert len({json.loads(answer.payload)["pid"] for answer in answers}) == 2
+
+
+def test_who_waited_longest_is_served_first(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held()
+    monkeypatch.setattr("local.pool.ExecutionEnvironment", lambda *_: held)
+    pool = make_pool(limit=1)
+    callers = [threading.Thread(target=pool.invoke, args=(str(number).encode(),)) for number in range(8)]
+    for place, caller in enumerate(callers):
+        caller.start()
+        deadline = time.monotonic() + 10
+        while len(held.served) + len(pool._turns) <= place and time.monotonic() < deadline:
+            time.sleep(0.001)
+    held.gate.release(len(callers))
+    for caller in callers:
+        caller.join(10)
+    assert held.served == [str(number).encode() for number in range(8)]
+
+
+def test_no_function_starts_more_than_the_machine_bears(make_pool: MakePool) -> None:
+    pool = make_pool(limit=8)
+    with contextlib.ExitStack() as elsewhere:
+        while STARTS.acquire(blocking=False):  # all that may start are under way
+            elsewhere.callback(STARTS.release)
+        caller = threading.Thread(target=ask, args=(pool,))
+        caller.start()
+        caller.join(0.3)
+        assert caller.is_alive()
+        assert pool.environments() == []
+    caller.join(10)
+    assert len(pool.environments()) == 1
 
 
 def test_many_invocations_leave_no_more_processes(make_pool: MakePool) -> None:
