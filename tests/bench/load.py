@@ -99,9 +99,11 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """What they have used, all threads of each."""
+    """What they have used, all threads of each, and those that they started and that have ended."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(one[11]) + int(one[12]) for one in fields) * TICK_SECONDS  # proc(5): utime, stime
+    return (
+        sum(int(ticks) for one in fields for ticks in one[11:15]) * TICK_SECONDS
+    )  # proc(5): utime to cstime
 
 
 def memory_mib(pids: Sequence[int]) -> float:

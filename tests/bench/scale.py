@@ -1,49 +1,70 @@
-"""How the local stack and the steps take more load: `python -m tests.bench.scale` (about three minutes).
+"""How Easel takes more load: `python -m tests.bench.scale PART` (growth, accepting, stack; else all of them).
 
-The stack runs every part on this machine, AWS's too: its pace is this machine's, not Lambda's. What a
-generation costs as their number grows is taken from the steps themselves, against stubs.
+Growth and accepting are the functions' own, against stubs. The local stack runs every part on this machine,
+AWS's too: its pace is this machine's, not Lambda's, and while it accepts it works at what it accepted before.
 """
 
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.stack import LocalStack
-from tests.bench.side_by_side import fresh
-from tests.bench.stubs import stubs
+from tests.bench import accepting, growth
+from tests.bench.load import Pace, cpu_seconds, family, memory_mib
 from tests.bench.table import Row, as_json, show
 from tests.integration.conftest import stack_settings
 from tests.integration.easel_caller import TERMINAL, EaselCaller
 
-CONCURRENCIES = (1, 16, 64)
-EACH = {1: 10, 16: 48, 64: 96}  # generations at a concurrency: enough for some seconds
-GROWTH = (100, 1000)
-GROWTH_RATIO_MAX, GROWTH_MIB_MAX = 1.1, 1.0
-LOOK_SECONDS, PATIENCE_SECONDS = 0.5, 120.0
+EACH = {
+    1: 10,
+    16: 48,
+    64: 96,
+}  # generations at a concurrency: enough for some seconds, and no more than a page
+PAGE = 100
+LOOK_SECONDS, PATIENCE_SECONDS = 0.5, 180.0
 ASK = {"model": "qwen-image-max", "prompt": "a paper city at night", "deadline_seconds": 300}
 
 
-def paces(stack: LocalStack, at_once: int) -> tuple[float, float]:
-    """Generations a second: accepted, and ended, each from the first ask on."""
-    caller, number = EaselCaller(stack.url, stack.api_key), EACH[at_once]
-    begun = time.monotonic()
+@dataclass(frozen=True)
+class Paces:
+    """Of generations that were asked for so many at once: how they were accepted, and how they ended."""
+
+    accepted: Pace
+    ended: Pace
+
+
+def paces(stack: LocalStack, at_once: int) -> Paces:
+    """Of the stack as it comes: what it has not started yet, it starts meanwhile."""
+    caller, begun, used = EaselCaller(stack.url, stack.api_key), time.monotonic(), _used()
+
+    def create(_: int) -> tuple[str, float]:
+        asked = time.monotonic()
+        return caller.create(ASK)["id"], time.monotonic() - asked
+
     with ThreadPoolExecutor(at_once) as threads:
-        made = list(threads.map(lambda _: caller.create(ASK), range(number)))
-        accepted = number / (time.monotonic() - begun)
-    left, deadline = {one["id"] for one in made}, time.monotonic() + PATIENCE_SECONDS
-    while left:  # without waiting: who waits takes one of the few environments that a function has here
-        assert time.monotonic() < deadline, f"{len(left)} have not ended"
+        made = dict(threads.map(create, range(EACH[at_once])))
+    accepted = Pace(list(made.values()), time.monotonic() - begun, _used() - used)
+    ended: dict[str, float] = {}
+    while len(ended) < len(made):  # without waiting: who waits takes one of the few environments there are
+        assert time.monotonic() < begun + PATIENCE_SECONDS, f"{len(made) - len(ended)} have not ended"
         time.sleep(LOOK_SECONDS)
-        for one in sorted(left):
-            if (status := caller.call("GET", f"/v1/generations/{one}").body["status"]) in TERMINAL:
-                assert status == "succeeded", status
-                left.remove(one)
-    return accepted, number / (time.monotonic() - begun)
+        for one in caller.call("GET", f"/v1/generations?limit={PAGE}").body["data"]:
+            if one["id"] in made and one["status"] in TERMINAL:
+                assert one["status"] == "succeeded", one
+                ended.setdefault(one["id"], time.monotonic() - begun)
+    return Paces(accepted, Pace(list(ended.values()), time.monotonic() - begun, _used() - used))
+
+
+def _used() -> float:
+    """CPU seconds of the stack, and of this process, in which its public address is."""
+    return cpu_seconds(family(os.getpid()))
 
 
 def of_stack() -> list[Row]:
@@ -51,36 +72,34 @@ def of_stack() -> list[Row]:
     table = []
     with tempfile.TemporaryDirectory() as folder, LocalStack(stack_settings(Path(folder))) as stack:
         paces(stack, 1)  # starts the functions
-        for at_once in CONCURRENCIES:
-            accepted, ended = paces(stack, at_once)
+        for at_once in EACH:
+            pace = paces(stack, at_once)
+            note = f"p50 {pace.accepted.median_ms:.0f} ms, p99 {pace.accepted.p99_ms:.0f} ms"
             table += [
-                Row(f"accepted, {at_once} at once", accepted, None, "1/s", None),
-                Row(f"end to end, {at_once} at once", ended, None, "1/s", None),
+                Row(
+                    f"local stack, {at_once} at once: accepted",
+                    pace.accepted.each_second,
+                    None,
+                    "1/s",
+                    None,
+                    note,
+                ),
+                Row(f"local stack, {at_once} at once: ended", pace.ended.each_second, None, "1/s", None),
+                Row(f"local stack, {at_once} at once: CPU of one", pace.ended.cpu_ms, None, "ms", None),
             ]
-    return table
-
-
-def of_growth() -> list[Row]:
-    """What the many cost each, beside what the few do."""
-    with tempfile.TemporaryDirectory() as folder, stubs(Path(folder)) as env:
-        few, many = (fresh("tests.bench.whole_path", "ours", number, env=env) for number in GROWTH)
-    note = "each of {:,} generations, beside each of {:,}".format(*reversed(GROWTH))
-    return [
-        Row("growth: CPU", many["cpu_ms"], few["cpu_ms"], "ms", GROWTH_RATIO_MAX, note),
-        Row(
-            "growth: memory", many["peak_mib"], few["peak_mib"], "MiB", GROWTH_RATIO_MAX, "above idle, in all"
-        ),
-        Row("growth: DynamoDB requests", many["dynamodb"], few["dynamodb"], "", GROWTH_RATIO_MAX, note),
-    ]
+        memory = memory_mib(family(os.getpid()))
+    return [*table, Row("local stack: memory", memory, None, "MiB", None, "all processes, after that")]
 
 
 def rows() -> list[Row]:
     """All of it."""
-    return [*of_growth(), *of_stack()]
+    return [*growth.rows(), *accepting.rows(), *of_stack()]
 
 
 if __name__ == "__main__":
-    parts: dict[str, Callable[[], Any]] = {"growth": of_growth, "stack": of_stack, "all": rows}
+    parts: dict[str, Callable[[], Any]] = {
+        "growth": growth.rows, "accepting": accepting.rows, "stack": of_stack, "all": rows,
+    }  # fmt: skip
     found = parts[sys.argv[1] if len(sys.argv) > 1 else "all"]()
     show("Scale", found)
     print(json.dumps(as_json(found)))
