@@ -143,9 +143,9 @@ def live(scene: Scene, generation_id: str) -> None:
         elif after.next == "submit":
             scene.clock.sleep(after.wait_seconds)
             after = scene.submitter.submit(generation_id)
-        elif after.next == "persist":
-            after = scene.persister.persist(generation_id)
         else:
+            if after.next == "persist":
+                scene.persister.persist(generation_id)
             scene.settler.settle(generation_id)
             return
     raise AssertionError("the generation does not end")

@@ -27,13 +27,12 @@ class Carrier(Started):
     def carry(self, generation_id: str) -> None:
         """Runs the steps to the end."""
         scene = self.scene
-        steps = {
-            "submit": scene.submitter.submit,
-            "wait": scene.poller.poll,
-            "persist": scene.persister.persist,
-        }
+        steps = {"submit": scene.submitter.submit, "wait": scene.poller.poll}
         word = "submit"
         for _ in range(POLLS_MAX):
+            if word == "persist":
+                scene.persister.persist(generation_id)
+                word = "settle"
             if word == "settle":
                 scene.settler.settle(generation_id)
                 return

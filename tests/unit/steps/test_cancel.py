@@ -74,8 +74,9 @@ def test_step_that_runs_after_the_cancel_asks_nobody_keeps_nothing_and_settles(s
     made = moment(scene, status)
     canceled = cancel(scene, made)
     asked = len(scene.script.asked)
-    for step in (scene.submitter.submit, scene.poller.poll, scene.persister.persist):
+    for step in (scene.submitter.submit, scene.poller.poll):
         assert step(made.id) == Next(made.id, "settle")
+    assert scene.persister.persist(made.id) == canceled
     assert scene.settler.settle(made.id)["status"] == "canceled"
     assert [name for name, _ in scene.bus.events] == ["Image Generation Canceled"]
     assert scene.now(made) == canceled

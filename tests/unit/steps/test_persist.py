@@ -19,7 +19,6 @@ from easel.errors import (
     ImageUnavailableError,
 )
 from easel.steps import persist
-from easel.steps.base import Next
 from easel.transport import HttpTransport
 from tests.fakes.http_server import Exchange, LocalServer
 from tests.fakes.internet import Internet
@@ -58,7 +57,7 @@ def with_links(links: dict[str, bytes]) -> tuple[Scene, Generation]:
 def test_image_is_kept_byte_for_byte_with_its_facts(kind: str) -> None:
     data = picture(kind)
     scene, made = with_links({LINK: data})
-    assert scene.persister.persist(made.id) == Next(made.id, "settle")
+    assert scene.persister.persist(made.id).terminal
     (image,) = scene.now(made).images
     assert image.key == f"images/{made.id}/0.{EXTENSIONS[content_type(kind)]}"
     assert (image.width, image.height, image.bytes) == (64, 48, len(data))
@@ -71,6 +70,16 @@ def test_type_is_told_by_the_bytes_and_not_by_the_link() -> None:
     scene, made = with_links({LINK: picture("jpeg")})
     scene.persister.persist(made.id)
     assert scene.now(made).images[0].content_type == "image/jpeg"
+
+
+def test_image_and_end_are_written_as_one() -> None:
+    scene, made = with_links({LINK: picture()})
+    before = scene.now(made)
+    after = scene.persister.persist(made.id)
+    assert after == scene.now(made)
+    assert (after.status, after.version, after.ended_at) == (
+        Status.SUCCEEDED, before.version + 1, scene.clock.now(),
+    )  # fmt: skip
 
 
 def test_several_images_are_kept_in_the_vendors_order() -> None:
@@ -106,7 +115,7 @@ def test_inline_results_are_verified_and_kept_like_links() -> None:
     scene = Scene(aiml_inline(*pictures))
     made = scene.create(**INLINE, n=2)
     scene.submitter.submit(made.id)
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     images = scene.now(made).images
     assert [scene.images.objects[image.key] for image in images] == pictures
     assert [image.content_type for image in images] == ["image/jpeg", "image/png"]
@@ -144,7 +153,7 @@ def test_body_that_is_no_whole_image_keeps_nothing_and_may_be_fetched_again(data
         scene.persister.persist(made.id)
     assert nothing_is_kept(scene, made)
     scene.script.links[LINK] = picture()
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert len(scene.now(made).images) == 1
 
 
@@ -157,7 +166,7 @@ def test_one_broken_image_of_several_is_fetched_again_and_the_others_are_kept() 
     assert [image.key for image in scene.now(made).images] == [f"images/{made.id}/0.png"]
     assert [ref.url for ref in scene.attempt(made).results] == [LINK + "2"]
     scene.script.links = {LINK + "2": other}
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert [scene.images.objects[image.key] for image in scene.now(made).images] == [whole, other]
     assert scene.attempt(made).results == ()
 
@@ -234,7 +243,7 @@ def test_run_twice_it_changes_nothing_and_fetches_nothing() -> None:
     scene.persister.persist(made.id)
     recorded, kept = scene.now(made), dict(scene.images.objects)
     scene.script.links.clear()
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert scene.now(made) == recorded
     assert scene.images.objects == kept
 
@@ -246,7 +255,7 @@ def test_run_that_died_before_the_record_was_written_is_made_up_for() -> None:
     with pytest.raises(ConnectionError):
         scene.persister.persist(made.id)
     scene.store.save = save  # type: ignore[method-assign]
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert len(scene.images.objects) == 1
     assert len(scene.now(made).images) == 1
 
@@ -258,15 +267,15 @@ def dies(_: Generation) -> None:
 def test_nothing_is_fetched_after_the_deadline() -> None:
     scene, made = with_links({LINK: picture()})
     scene.clock.sleep(600)
-    assert scene.persister.persist(made.id) == Next(made.id, "settle")
+    assert scene.persister.persist(made.id).status is Status.PERSISTING
     assert nothing_is_kept(scene, made)
 
 
-def test_generation_that_is_not_finished_is_sent_back_to_waiting() -> None:
+def test_generation_that_is_not_finished_is_left_as_it_is() -> None:
     scene = Scene(mule_submitted(), mule_task("running"))
     made = scene.create()
     scene.submitter.submit(made.id)
-    assert scene.persister.persist(made.id).next == "wait"
+    assert scene.persister.persist(made.id).status is Status.PROCESSING
 
 
 # From here on the real transport fetches, over real sockets.
@@ -305,7 +314,7 @@ def test_link_on_the_vendors_list_is_fetched_over_https_even_if_it_says_http(
     net: Internet, scheme: str
 ) -> None:
     scene, made = linked_to(f"{scheme}://{HOST}/result_00.png?sig=1")
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert net.opened == [(HOST, 443)]
     assert net.secure.asked[0].path == "/result_00.png?sig=1"
     assert list(scene.images.objects.values()) == [picture()]
@@ -332,7 +341,7 @@ def test_link_to_a_foreign_host_is_refused_before_anything_is_opened(net: Intern
 
 def test_further_host_of_the_deployment_is_taken(net: Internet) -> None:
     scene, made = linked_to("https://mirror.example/a.png", extra=("mirror.example",))
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert net.opened == [("mirror.example", 443)]
 
 
@@ -382,7 +391,7 @@ def test_broken_download_keeps_nothing_and_is_fetched_once_a_run(
         assert nothing_is_kept(scene, made)
         assert len(server.asked) == 1
         server.respond = lambda exchange: exchange.reply(200, picture())
-        assert scene.persister.persist(made.id).next == "settle"
+        assert scene.persister.persist(made.id).terminal
     finally:
         server.stop()
 
@@ -390,7 +399,7 @@ def test_broken_download_keeps_nothing_and_is_fetched_once_a_run(
 def test_tail_behind_a_whole_image_is_kept_with_it_since_it_was_paid_for() -> None:
     data = picture() + b"\r\n"
     scene, made = with_links({LINK: data})
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert list(scene.images.objects.values()) == [data]
     (image,) = scene.now(made).images
     assert (image.bytes, image.sha256) == (len(data), hashlib.sha256(data).hexdigest())

@@ -57,7 +57,7 @@ def test_generation_whose_execution_failed_goes_on_with_the_next() -> None:
     scene.script.links = {LINK: picture()}
     assert scene.submitter.submit(made.id).next == "wait", "the new execution finds the vendor's task"
     assert scene.poller.poll(made.id).next == "persist"
-    assert scene.persister.persist(made.id).next == "settle"
+    assert scene.persister.persist(made.id).terminal
     assert scene.settler.settle(made.id)["status"] == "succeeded"
     assert len([one for one in scene.script.asked if one[0] == "POST"]) == 1
 

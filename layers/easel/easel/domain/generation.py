@@ -334,6 +334,11 @@ class Generation(Record):
         changes = {"state": AttemptState.SUCCEEDED, "ended_at": now, "results": ()}
         return self._attempt_moved(now, {Status.PERSISTING}, changes, images=images)
 
+    def succeeded(self, now: datetime, images: tuple[Image, ...]) -> Self:
+        """The images are kept and the generation has ended: both in one move."""
+        whole = self.kept(now, images)
+        return whole.settled(now, Status.SUCCEEDED, None).having(version=whole.version)
+
     def partly_kept(self, now: datetime, images: tuple[Image, ...], left: tuple[ResultRef, ...]) -> Self:
         """Some images are in the bucket; the others are still to be fetched."""
         return self._attempt_moved(now, {Status.PERSISTING}, {"results": left}, images=images)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import IO, Any
 
 from easel.catalogue import Catalogue, Endpoint
-from easel.domain.facts import Tell, kept
+from easel.domain.facts import Tell, ended, kept
 from easel.domain.generation import Generation, Image, ResultRef, Status
 from easel.domain.image_bytes import ImageFacts, ImageVerifier
 from easel.errors import (
@@ -21,7 +21,7 @@ from easel.errors import (
     NotSentError,
 )
 from easel.ports import Clock, GenerationStore, ImageStore, Transport
-from easel.steps.base import Next, load, resume
+from easel.steps.base import load
 from easel.steps.settle import Settler
 
 RESULT_BYTES_MAX = 64 * 1024 * 1024  # a 2048*2048 PNG is at most 16 MB
@@ -50,9 +50,10 @@ class Persister:
     tell: Tell
     extra_hosts: tuple[str, ...] = ()
 
-    def persist(self, generation_id: str) -> Next:
-        """Settle comes next. Raises one of RESULT_ERRORS where a result could not be kept; the others are
-        kept by then, and a repeated step fetches what is left. Nothing half is ever kept.
+    def persist(self, generation_id: str) -> Generation:
+        """The record as it is then: of one whose last image was kept, its end is written along. Raises one of
+        RESULT_ERRORS where a result could not be kept; the others are kept by then, and a repeated step
+        fetches what is left. Nothing half is ever kept.
 
         The bytes are put down (those of larger images on local disk) and verified before the first byte
         goes to the bucket, so that an object under a generation's key is a whole image, always.
@@ -60,9 +61,9 @@ class Persister:
         generation = load(self.store, generation_id)
         attempt = generation.attempt
         if generation.status is not Status.PERSISTING or attempt is None or attempt.ended_at:
-            return resume(generation)
+            return generation
         if generation.seconds_left(self.clock.now()) <= 0:
-            return Next(generation_id, "settle")
+            return generation
         endpoint = self.catalogue.routes[attempt.route].endpoint
         images, left, errors = list(generation.images), [], []
         ends = self.clock.now() + timedelta(seconds=STEP_SECONDS)
@@ -77,10 +78,12 @@ class Persister:
         now = self.clock.now()
         ordered = tuple(sorted(images, key=lambda image: image.key))
         if not left:
-            generation = generation.kept(now, ordered)
-            self.store.save(generation)
-            self.tell(kept(generation))
-            return Next(generation_id, "settle")
+            whole = generation.kept(now, ordered)
+            succeeded = generation.succeeded(now, ordered)
+            self.store.save(succeeded)
+            self.tell(kept(whole))
+            self.tell(ended(whole, succeeded))
+            return succeeded
         if len(left) < len(attempt.results):
             self.store.save(generation.partly_kept(now, ordered, tuple(left)))
         # What may go better the next time comes first: the workflow repeats the step by the error's name.
@@ -125,8 +128,7 @@ class Persister:
 
 @dataclass(slots=True, eq=False)
 class Keeper:
-    """Keeps a generation's images and ends it at once, for which the workflow would take three more states.
-
+    """Keeps a generation's images, ends it and tells so at once: the workflow would take three more states.
     Both parts know a generation that they are done with, so a run that died in between is made up for.
     """
 
@@ -139,8 +141,7 @@ class Keeper:
         meanwhile; and NothingToKeepError where the step before `said` that something else comes next."""
         if said != "persist":
             raise NothingToKeepError(f"{generation_id} has no image to keep: {said} comes next")
-        self.persister.persist(generation_id)
-        state = self.settler.settle(generation_id)
+        state = self.settler.end(self.persister.persist(generation_id))
         if state["status"] != Status.SUCCEEDED:
             raise NotDeliveredError(f"{generation_id} ended as {state['status']}")
         return dict(state["generation"])

@@ -62,7 +62,11 @@ class Settler:
         `fault` is the name of the error that the workflow caught on the way. Returns the state machine's
         last state: id, status, and the generation as callers see it, or error and cause where it failed.
         """
-        before = generation = load(self.store, generation_id)
+        return self.end(load(self.store, generation_id), fault)
+
+    def end(self, generation: Generation, fault: str | None = None) -> dict[str, Any]:
+        """The same for a record that was just read or written."""
+        before = generation
         if not generation.terminal:
             generation = self._end(before, fault)
             self.store.save(generation)
