@@ -14,9 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import (
+    accepting,
     cold_start,
     cost,
+    first_call,
     gallery,
+    growth,
     history,
     manifest,
     persist,
@@ -35,6 +38,7 @@ PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
         "Cold start: import and init, from the built packages, beyond Lambda's own runtime (Mi: 2^20)",
         cold_start.rows,
     ),
+    ("The first call to AWS in a handler, at the CPU of 256 MB", first_call.rows),
     ("Accepting a generation in a warm function", warm.rows),
     (
         "Persist: an image fetched, verified and kept (TLS both ways; one process a cell, in turn)",
@@ -44,9 +48,11 @@ PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
     ("Waiting for a vendor, by the time that it takes (simulated)", waiting.rows),
     ("AWS cost of 1,000 images, by the time that a vendor takes (list prices)", cost.rows),
     (
-        "Scale: what a generation takes as there are more, and the local stack's pace on this machine",
-        scale.rows,
+        "Accepting under load, in processes as Lambda has them (target: the LiteLLM proxy's pace)",
+        accepting.rows,
     ),
+    ("What a generation costs when thousands went before it", growth.rows),
+    ("The local stack's pace on this machine", scale.rows),
     ("Reads", reads.rows),
     ("Reading a batch's manifest (the Prepare step; one process each)", manifest.rows),
     ("The console's gallery (1280 x 800, headless Chromium)", gallery.rows),

@@ -1,32 +1,23 @@
-"""How Easel takes more load: `python -m tests.bench.scale PART` (growth, accepting, stack; else all of them).
+"""The local stack's pace: accepted and ended generations a second, for so many at once.
 
-Growth and accepting are the functions' own, against stubs. The local stack runs every part on this machine,
-AWS's too: its pace is this machine's, not Lambda's, and while it accepts it works at what it accepted before.
+It runs every part on this machine, AWS's too: its pace is this machine's, not Lambda's, and while it accepts
+it works at what it accepted before. What the functions alone cost is in `growth` and `accepting`.
 """
 
-import json
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from local.stack import LocalStack
-from tests.bench import accepting, growth
 from tests.bench.load import Pace, cpu_seconds, family, memory_mib
-from tests.bench.table import Row, as_json, show
+from tests.bench.table import Row
 from tests.integration.conftest import stack_settings
 from tests.integration.easel_caller import TERMINAL, EaselCaller
 
-EACH = {
-    1: 10,
-    16: 48,
-    64: 96,
-}  # generations at a concurrency: enough for some seconds, and no more than a page
+EACH = {1: 10, 16: 48, 64: 96}  # generations at a concurrency: some seconds' worth, and no more than a page
 PAGE = 100
 LOOK_SECONDS, PATIENCE_SECONDS = 0.5, 180.0
 ASK = {"model": "qwen-image-max", "prompt": "a paper city at night", "deadline_seconds": 300}
@@ -67,7 +58,7 @@ def _used() -> float:
     return cpu_seconds(family(os.getpid()))
 
 
-def of_stack() -> list[Row]:
+def rows() -> list[Row]:
     """The paces of a stack of its own."""
     table = []
     with tempfile.TemporaryDirectory() as folder, LocalStack(stack_settings(Path(folder))) as stack:
@@ -89,17 +80,3 @@ def of_stack() -> list[Row]:
             ]
         memory = memory_mib(family(os.getpid()))
     return [*table, Row("local stack: memory", memory, None, "MiB", None, "all processes, after that")]
-
-
-def rows() -> list[Row]:
-    """All of it."""
-    return [*growth.rows(), *accepting.rows(), *of_stack()]
-
-
-if __name__ == "__main__":
-    parts: dict[str, Callable[[], Any]] = {
-        "growth": growth.rows, "accepting": accepting.rows, "stack": of_stack, "all": rows,
-    }  # fmt: skip
-    found = parts[sys.argv[1] if len(sys.argv) > 1 else "all"]()
-    show("Scale", found)
-    print(json.dumps(as_json(found)))

@@ -164,7 +164,7 @@ class Scene:
 
     def _add_webhooks(self) -> None:
         self.deliver_workflow = Started()
-        self.webhooks = Webhooks(self.deliveries, self.tenants, self.deliver_workflow, self.clock)
+        self.webhooks = Webhooks(self.deliveries, self.tenants, lambda: self.deliver_workflow, self.clock)
         self.deliverer = Deliverer(
             self.store, self.deliveries, self.tenants, self.images, self.receivers, signing_keys, self.clock,
             self.tell,

@@ -1,6 +1,6 @@
 """Webhooks: to whom the end of a generation is told, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ from easel.webhook_ports import DeliveryStore
 
 @dataclass(slots=True, eq=False)
 class Webhooks:
-    """Makes deliveries; `workflow` carries each to its end."""
+    """Makes deliveries; `workflow`, which is made when there is one to start, carries each to its end."""
 
     deliveries: DeliveryStore
     tenants: Tenants
-    workflow: Workflow
+    workflow: Callable[[], Workflow]
     clock: Clock
 
     def tell(self, generation: Generation) -> None:
@@ -35,7 +35,7 @@ class Webhooks:
         delivery_id = message_id_of(generation)
         with suppress(AlreadyExistsError):
             self.deliveries.create(Delivery.create(delivery_id, generation, webhook, self.clock.now()))
-        self.workflow.start(delivery_id)
+        self.workflow().start(delivery_id)
 
     def tell_again(self, generation: Generation) -> Delivery:
         """A further delivery of the same message, whether the earlier ones came through or not.
@@ -53,7 +53,7 @@ class Webhooks:
         now = self.clock.now()
         delivery = Delivery.create(new_delivery_id(now), generation, webhook, now)
         self.deliveries.create(delivery)
-        self.workflow.start(delivery.id)
+        self.workflow().start(delivery.id)
         return delivery
 
     def told(self, generation: Generation) -> Sequence[Delivery]:
