@@ -18,7 +18,7 @@ run: setup ## Start the local stack, make one picture, go on serving (ONCE=1: st
 
 # Three at a time: the tests of local stacks wait a good deal, and the machine is used meanwhile.
 test: setup browser valgrind ## Run every test, the linters' included (ARGS="tests/unit -k money")
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadscope)
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadscope --no-loadscope-reorder)
 
 browser:
 	@tests/browser/setup.sh

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Those that start a stack of their own or need none, the longest first; all others share one.
+# Those that start a stack of their own or need none, the longest first; all others share one, and are longer.
 OWN_STACKS = (
     "test_restart", "test_batches", "test_readme", "test_soak", "test_kills", "test_burst", "test_cold_start",
 )  # fmt: skip
@@ -17,8 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         module = item.path.stem
         if module in OWN_STACKS:
-            return OWN_STACKS.index(module)
-        return len(OWN_STACKS) + (not {"browser", "integration"} & set(item.path.parts))
+            return 1 + OWN_STACKS.index(module)
+        return 0 if {"browser", "integration"} & set(item.path.parts) else 1 + len(OWN_STACKS)
 
     items.sort(key=place)
 

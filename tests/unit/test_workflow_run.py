@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from easel.domain.generation import Generation
 from easel.domain.own_cost import transitions
 from easel.domain.tenancy import Caller
 from easel.errors import AnswerLostError, NotSentError, VersionConflictError
@@ -275,19 +276,19 @@ def test_step_that_keeps_images_and_dies_is_made_up_for_by_settle(machine: Make)
 @pytest.mark.parametrize(
     ("deaths", "called"), [(1, ["Persist"] * 2), (8, ["Persist"] * 9), (9, [*["Persist"] * 9, "Settle"])]
 )
-def test_death_between_keeping_an_image_and_the_end_costs_neither(
+def test_death_between_keeping_an_image_and_telling_of_it_costs_neither(
     machine: Make, deaths: int, called: list[str]
 ) -> None:
     scene = Scene(mule_completed(), links={LINK: picture()})
-    made, settle, left = scene.create(), scene.settler.settle, [KilledError("out of memory")] * deaths
+    made, end, left = scene.create(), scene.settler.end, [KilledError("out of memory")] * deaths
 
-    def dying(generation_id: str) -> dict[str, Any]:
+    def dying(generation: Generation) -> dict[str, Any]:
         assert scene.now(made).images, "they are kept by then"
         if left:
             raise left.pop()
-        return settle(generation_id)
+        return end(generation)
 
-    scene.keeper = Keeper(scene.persister, SimpleNamespace(settle=dying))  # type: ignore[arg-type]
+    scene.keeper = Keeper(scene.persister, SimpleNamespace(end=dying))  # type: ignore[arg-type]
     run = machine(scene)
     ended = run.run(made)
     assert (ended.status, run.functions.called) == ("SUCCEEDED", ["Submit", *called])
