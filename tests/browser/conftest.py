@@ -18,7 +18,7 @@ PATIENCE_MILLISECONDS = 20_000
 KEY_PLACE = "easel.key"  # in the session's storage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # Playwright has an event loop running, which no other test should meet
 def browser() -> Iterator[Browser]:
     """One headless Chromium."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
