@@ -34,7 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lay(deployment: Deployment, **fields: Any) -> None:
     """A deployment in good order, but for these."""
-    now = format_datetime(fields.get("date", datetime.now(UTC)), usegmt=True)
+    now = format_datetime(datetime.now(UTC) + fields.get("ahead", timedelta()), usegmt=True)
     deployment.answers("GET /healthz", {"status": "ok"}, Date=now)
     deployment.answers("GET /v1/key", fields.get("key", key()))
     models = [{"id": "m", "routes": fields.get("routes", [route("a/m")])}]
@@ -71,8 +71,8 @@ def test_nothing_is_known_and_nothing_answers() -> None:
 @pytest.mark.parametrize(
     ("subject", "verdict", "fields"),
     [
-        ("clock", "fail", {"date": datetime.now(UTC) - timedelta(minutes=7)}),
-        ("clock", "warn", {"date": datetime.now(UTC) + timedelta(minutes=1)}),
+        ("clock", "fail", {"ahead": timedelta(minutes=-7)}),
+        ("clock", "warn", {"ahead": timedelta(minutes=1)}),
         ("key", "fail", {"key": (401, problem(401, "unauthorized", "Not known."))}),
         ("key", "fail", {"key": key(scopes=[])}),
         ("key", "warn", {"key": key(expires_at=(datetime.now(UTC) + timedelta(days=2)).isoformat())}),
