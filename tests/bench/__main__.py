@@ -1,7 +1,7 @@
 """`make bench`: every figure as a table, as JSON and as a picture (build/bench.json, build/bench.svg).
 
 `python -m tests.bench NAME...` measures those parts alone; `--record WHY` keeps what was measured in
-tests/bench/history.json, where a change moved it.
+tests/bench/history.json, where a change moved it, and of a whole run the picture beside it.
 """
 
 import argparse
@@ -60,6 +60,7 @@ PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
 # What a part has to show besides its rows.
 TABLES: dict[str, Callable[[], str]] = {"waiting": waiting.table, "cost": cost.table}
 FOLDER = Path("build")
+PICTURE = Path("tests/bench/bench.svg")  # the README's
 
 
 def name_of(measure: Callable[[], Sequence[Row]]) -> str:
@@ -120,6 +121,8 @@ def main() -> None:
     print(f"\n{history.moved(told)}")
     if asked.record:
         history.append(asked.record, told)
+        if not asked.parts:
+            PICTURE.write_text(picture.svg(told))
     held = [row.held for rows in told.values() for row in rows if row.target is not None]
     print(f"{held.count(True)} of {len(held)} targets held; all of it: {FOLDER}/bench.json and bench.svg")
 
