@@ -75,7 +75,9 @@ def _run_sam(folder: Path, place: Path) -> None:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     command = [sys.executable, "-m", "samcli", "build", "--cached", "--parallel"]
-    folders = ["--build-dir", str(unfinished), "--cache-dir", str(place / "cache")]
+    # SAM knows a layer again by its sources alone, which say nothing of the Python that its wheels are for.
+    cache = place / f"cache-{sys.implementation.cache_tag}"
+    folders = ["--build-dir", str(unfinished), "--cache-dir", str(cache)]
     try:
         result = subprocess.run(
             [*command, *folders],

@@ -4,7 +4,7 @@ import gzip
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 import pytest
@@ -94,11 +94,17 @@ def test_silence_is_a_lost_answer_when_the_time_is_up(serve: Serve) -> None:
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_answer_that_trickles_is_lost_when_the_time_is_up(serve: Serve, chunked: bool) -> None:
-    how = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": "100000"}
-    piece = b"1\r\nx\r\n" if chunked else b"x"
-
+@pytest.mark.parametrize(
+    ("how", "piece"),
+    [
+        ({"Content-Length": "100000"}, b"x"),
+        ({"Transfer-Encoding": "chunked"}, b"1\r\nx\r\n"),
+        ({"Connection": "close"}, b"x"),
+    ],
+)
+def test_answer_that_trickles_is_lost_when_the_time_is_up(
+    serve: Serve, how: Mapping[str, str], piece: bytes
+) -> None:
     def slowly(exchange: Exchange) -> None:
         exchange.head(200, how)
         trickle(exchange, server.stopped.is_set, piece)

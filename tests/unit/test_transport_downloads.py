@@ -1,7 +1,8 @@
 """Downloads by the transport: from which addresses, by which scheme, and what broken ones mean."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -240,20 +241,39 @@ def test_download_that_breaks_off_is_a_lost_answer(server: LocalServer, reset: b
     assert len(server.asked) == 1
 
 
-def test_download_that_trickles_is_lost_when_the_time_is_up(server: LocalServer) -> None:
-    def slowly(exchange: Exchange) -> None:
-        exchange.head(200, {"Content-Length": "100000"})
-        ends = time.monotonic() + 10
-        with suppress(OSError):
-            while time.monotonic() < ends and not server.stopped.is_set():
-                exchange.send(b"x")
-                time.sleep(0.03)
+def trickle(exchange: Exchange, headers: Mapping[str, str]) -> None:
+    """A byte at a time, until the other side hangs up."""
+    exchange.head(200, headers)
+    ends = time.monotonic() + 10
+    with suppress(OSError):
+        while time.monotonic() < ends:
+            exchange.send(b"x")
+            time.sleep(0.03)
 
-    server.respond = slowly
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "100000"}, {"Connection": "close"}])
+@pytest.mark.parametrize("tls", [False, True])
+def test_download_that_trickles_is_lost_when_the_time_is_up(
+    net: Net, server: LocalServer, tls: bool, headers: Mapping[str, str]
+) -> None:
+    server.respond = net.respond = lambda exchange: trickle(exchange, headers)
+    url = f"https://{HOST}/a.png" if tls else server.url
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
-        fetch(server.url, trusted=(server.host,), seconds=0.4)
-    assert time.monotonic() - started < 3
+        fetch(url, trusted=(server.host,), seconds=0.4)
+    assert 0.3 < time.monotonic() - started < 3
+
+
+def test_download_in_time_ends_its_watch_and_is_kept_alive(server: LocalServer) -> None:
+    talk, before = HttpTransport([server.host]), threading.active_count()
+    for _ in range(2):
+        with talk.download(server.url, hosts=(), timeout_seconds=60) as download:
+            assert b"".join(download.chunks) == b"picture"
+    assert len({exchange.connection for exchange in server.asked}) == 1
+    ends = time.monotonic() + 5
+    while threading.active_count() > before + 1 and time.monotonic() < ends:  # the server's own is one
+        time.sleep(0.01)
+    assert threading.active_count() <= before + 1
 
 
 def test_packed_bytes_are_kept_as_they_come(server: LocalServer) -> None:

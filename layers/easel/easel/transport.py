@@ -6,10 +6,13 @@ followed by hand, each checked against the hosts that are allowed. Bodies, keys 
 
 import json
 import logging
+import os
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -39,7 +42,6 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 STALL_SECONDS = 20.0  # without a byte of a result, until its link is given up
 REDIRECTS_MAX = 3
 CHUNK_BYTES = 64 * 1024
-PORTION_BYTES = 16 * 1024  # a TLS record has no more (RFC 8446, 5.1)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NEVER_OPENED = (NewConnectionError, ConnectTimeoutError)
 
@@ -79,12 +81,13 @@ class HttpTransport:
         response = self._open(method, url, headers, data, timeout_seconds)
         connection = response.connection
         try:
-            chunks, length = [], 0
-            for chunk in _chunks(response, ends, decode=True):
-                length += len(chunk)
-                if length > ANSWER_BYTES_MAX:
-                    raise ResponseTooLargeError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
-                chunks.append(chunk)
+            received, length = [], 0
+            with closing(_chunks(response, ends, decode=True)) as chunks:
+                for chunk in chunks:
+                    length += len(chunk)
+                    if length > ANSWER_BYTES_MAX:
+                        raise ResponseTooLargeError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
+                    received.append(chunk)
         finally:
             # A connection with half an answer on it must not go back to the pool; nor one that we said to
             # close (RFC 9112, 9.6), where the next request may meet the other side's closing.
@@ -92,7 +95,7 @@ class HttpTransport:
             if method == "POST" and connection is not None:
                 connection.close()
         lowered = {name.lower(): value for name, value in response.headers.items()}
-        return HttpResponse(response.status, lowered, b"".join(chunks))
+        return HttpResponse(response.status, lowered, b"".join(received))
 
     @contextmanager
     def download(self, url: str, *, hosts: Sequence[str], timeout_seconds: float) -> Iterator[Download]:
@@ -103,11 +106,12 @@ class HttpTransport:
             if response.status != 200:
                 raise ImageUnavailableError(f"the result link answered HTTP {response.status}")
             announced = response.headers.get("content-length", "")
-            yield Download(
-                content_length=int(announced) if announced.isascii() and announced.isdigit() else None,
-                content_type=response.headers.get("content-type", ""),
-                chunks=_chunks(response, ends, decode=False),
-            )
+            with closing(_chunks(response, ends, decode=False)) as chunks:
+                yield Download(
+                    content_length=int(announced) if announced.isascii() and announced.isdigit() else None,
+                    content_type=response.headers.get("content-type", ""),
+                    chunks=chunks,
+                )
         finally:
             response.close()
 
@@ -165,20 +169,35 @@ class HttpTransport:
             raise AnswerLostError(f"no answer: {type(error).__name__}") from error
 
 
-def _chunks(response: urllib3.BaseHTTPResponse, ends: float, *, decode: bool) -> Iterator[bytes]:
-    """The body in chunks, gathered from what portions it comes in: a read that waits for a whole
-    chunk would let a server that sends a byte at a time hold us long past the time-out."""
-    gathered, length = [], 0
+def _chunks(response: urllib3.BaseHTTPResponse, ends: float, *, decode: bool) -> Generator[bytes, None, None]:
+    """The body in chunks, to its end or ours."""
+    cut_off = threading.Event()
     try:
-        while portion := response.read1(PORTION_BYTES, decode_content=decode):
-            if time.monotonic() > ends:
-                raise AnswerLostError("the answer did not end in time")
-            gathered.append(portion)
-            length += len(portion)
-            if length > CHUNK_BYTES - PORTION_BYTES:
-                yield b"".join(gathered)
-                gathered, length = [], 0
+        with _cut_at(ends, response.fileno(), cut_off):
+            while chunk := response.read(CHUNK_BYTES, decode_content=decode):
+                yield chunk
     except HTTPError as error:
         raise AnswerLostError(f"the answer broke off: {type(error).__name__}") from error
-    if gathered:
-        yield b"".join(gathered)
+    if cut_off.is_set():  # which looks like an end where no length was announced
+        raise AnswerLostError("the answer did not end in time")
+
+
+@contextmanager
+def _cut_at(ends: float, connection: int, cut_off: threading.Event) -> Iterator[None]:
+    """Meanwhile, whoever reads from the connection is told at `ends` that no more comes: a time-out of a
+    socket's is one of each read, and a server that sends a byte at a time would hold us long past it."""
+
+    def cut() -> None:
+        cut_off.set()
+        with suppress(OSError):  # the other side has hung up
+            own.shutdown(socket.SHUT_RDWR)
+
+    # A descriptor of its own: urllib3 may have given the other one back by then.
+    with socket.socket(fileno=os.dup(connection)) as own:
+        timer = threading.Timer(max(0.0, ends - time.monotonic()), cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
