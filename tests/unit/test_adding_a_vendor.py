@@ -83,7 +83,7 @@ class Doodle(Adapter):
 DOODLE = Route(
     endpoint=Endpoint(
         name="doodle", vendor="Doodle", setting="DOODLE", base_url="https://doodle.example",
-        result_hosts=("gallery.doodle.example",), adapter=Doodle(), failed_task_cost="free",
+        result_hosts=("gallery.doodle.example",), adapter_of=Doodle, failed_task_cost="free",
     ),
     label="scribble",
     models={"scribble-1": "wax"},

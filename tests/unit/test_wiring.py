@@ -197,9 +197,25 @@ def test_step_of_a_generation_imports_nothing_dear_that_it_has_no_use_for(functi
     assert f"easel.steps.{function.lower()}" in loaded
 
 
-def imported_by(function: str) -> set[str]:
+ADAPTERS = {f"easel.vendors.{name}" for name in ("aimlapi", "dashscope", "mulerouter", "pixeldojo")}
+MADE = "import sys, functions.{name}.handler as one; one.step.get(); print(*sys.modules)"
+
+
+@pytest.mark.parametrize(
+    ("function", "adapters"),
+    [("Submit", ADAPTERS), ("Poll", ADAPTERS), ("Persist", set()), ("Intake", set())],
+)
+def test_start_loads_the_adapters_of_vendors_where_vendors_are_asked(
+    function: str, adapters: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in environment(f"{function}Function"):
+        monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+    assert ADAPTERS & imported_by(function, MADE) == adapters
+
+
+def imported_by(function: str, start: str = LOADED) -> set[str]:
     """The modules that a function's start imports."""
-    program = LOADED.format(name=function.lower())
+    program = start.format(name=function.lower())
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     return set(said.split())
 
@@ -220,5 +236,5 @@ def test_start_of_the_http_api_imports_no_door_that_a_request_opens() -> None:
 
 
 def test_there_is_everything_that_starts_are_said_not_to_import() -> None:
-    for name in DEAR | BEHIND_DOORS:
+    for name in DEAR | BEHIND_DOORS | ADAPTERS:
         assert importlib.util.find_spec(name), name

@@ -4,22 +4,20 @@ A new vendor is an adapter file and its entries here. Every fact is the vendor's
 unless a comment says otherwise; vendors' pages were read up to 2026-11.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from easel.domain.capabilities import Capabilities
 from easel.domain.limits import NO_LIMITS, RouteLimits
 from easel.domain.money import Money
 from easel.domain.sizes import Size, SizeRule
 from easel.errors import SettingsError
-from easel.vendors.aimlapi import AimlApi
-from easel.vendors.base import Adapter
-from easel.vendors.dashscope import DashScope
-from easel.vendors.mulerouter import MuleRouter
-from easel.vendors.pixeldojo import PixelDojo
+
+if TYPE_CHECKING:
+    from easel.vendors.base import Adapter
 
 
 class Endpoint(NamedTuple):
@@ -35,9 +33,14 @@ class Endpoint(NamedTuple):
     setting: str
     base_url: str
     result_hosts: tuple[str, ...]
-    adapter: Adapter
+    adapter_of: "Callable[[], Adapter]"
     failed_task_cost: Literal["free", "refunded", "unstated"]
     usd_per_unit: Decimal = Decimal(1)
+
+    @property
+    def adapter(self) -> "Adapter":
+        """What speaks the vendor's wire contract."""
+        return self.adapter_of()
 
 
 class Route(NamedTuple):
@@ -105,13 +108,38 @@ class Catalogue:
         return tuple(route for route in self.routes.values() if model in route.models)
 
 
+# Adapters are loaded when they are first asked for: only Submit and Poll speak to vendors.
+def _mulerouter() -> "Adapter":
+    from easel.vendors.mulerouter import MuleRouter
+
+    return MuleRouter()
+
+
+def _pixeldojo() -> "Adapter":
+    from easel.vendors.pixeldojo import PixelDojo
+
+    return PixelDojo()
+
+
+def _dashscope() -> "Adapter":
+    from easel.vendors.dashscope import DashScope
+
+    return DashScope()
+
+
+def _aimlapi() -> "Adapter":
+    from easel.vendors.aimlapi import AimlApi
+
+    return AimlApi()
+
+
 MULEROUTER = Endpoint(
     name="mulerouter",
     vendor="MuleRouter",
     setting="MULEROUTER",
     base_url="https://api.mulerouter.ai",
     result_hosts=("mule-router-assets.muleusercontent.com", "mulerouter.muleusercontent.com"),
-    adapter=MuleRouter(),
+    adapter_of=_mulerouter,
     failed_task_cost="unstated",
 )
 PIXELDOJO = Endpoint(
@@ -120,7 +148,7 @@ PIXELDOJO = Endpoint(
     setting="PIXELDOJO",
     base_url="https://pixeldojo.ai",
     result_hosts=("temp.pixeldojo.ai",),
-    adapter=PixelDojo(),
+    adapter_of=_pixeldojo,
     failed_task_cost="refunded",
     usd_per_unit=Decimal("0.05"),  # assumed: no price of a credit was found, and packs differ
 )
@@ -145,7 +173,7 @@ DASHSCOPE_INTL = Endpoint(
     setting="DASHSCOPE",
     base_url="https://dashscope-intl.aliyuncs.com",
     result_hosts=DASHSCOPE_RESULT_HOSTS,
-    adapter=DashScope(),
+    adapter_of=_dashscope,
     failed_task_cost="free",
     usd_per_unit=USD_PER_CNY,
 )
@@ -155,7 +183,7 @@ DASHSCOPE_CN = Endpoint(
     setting="DASHSCOPE_CN",
     base_url="https://dashscope.aliyuncs.com",
     result_hosts=DASHSCOPE_RESULT_HOSTS,
-    adapter=DashScope(),
+    adapter_of=_dashscope,
     failed_task_cost="free",
     usd_per_unit=USD_PER_CNY,
 )
@@ -165,7 +193,7 @@ AIMLAPI = Endpoint(
     setting="AIMLAPI",
     base_url="https://api.aimlapi.com",
     result_hosts=("cdn.aimlapi.com", "dashscope-result-sgp.oss-ap-southeast-1.aliyuncs.com"),
-    adapter=AimlApi(),
+    adapter_of=_aimlapi,
     failed_task_cost="unstated",  # refused requests are free; a picture blacked out by its filter may not be
     usd_per_unit=Decimal("0.0000005"),  # 2,000,000 credits (docs.aimlapi.com/faq/how-can-i-track-my-funds)
 )

@@ -27,7 +27,9 @@ def read_keys() -> None:
 
 
 def vendor_calls() -> VendorCalls:
-    """Asking vendors."""
+    """Asking vendors: by adapters, all of which are loaded at the start."""
+    for endpoint in CATALOGUE.endpoints.values():
+        endpoint.adapter_of()
     return VendorCalls(transport(), vendor_keys(), images, CATALOGUE, vendor_base_urls())
 
 
