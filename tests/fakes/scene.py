@@ -173,7 +173,7 @@ class Scene:
     def _add_ways_in(self) -> None:
         self.letters = MemoryDeadLetters()
         requests = Requests(self._creator(self.workflow, self.inbox), TENANT)
-        self.intake = Intake(requests, self.batcher, self.inbox, self.bus, self.letters)
+        self.intake = Intake(requests, self.batcher, self.inbox, lambda: self.bus, lambda: self.letters)
         self.requests_of_workflows = Requests(self._creator(NoWorkflow(), self.inbox), TENANT)
         self.manifests = Manifests(self.inbox, TENANT)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
@@ -55,13 +55,16 @@ class Requests:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes requests from inside the account: those who may write there are trusted to name a tenant."""
+    """Takes requests from inside the account: those who may write there are trusted to name a tenant.
+
+    `bus` and `dead_letters` give what is told of refusals, which are rare.
+    """
 
     requests: Requests
     batcher: Batcher
     inbox: Inbox
-    bus: EventBus
-    dead_letters: DeadLetters
+    bus: Callable[[], EventBus]
+    dead_letters: Callable[[], DeadLetters]
 
     def dropped(self, source: Source, event: Mapping[str, Any]) -> str | None:
         """A file that was put into the inbox; the id of what it became, None where it was refused.
@@ -118,9 +121,9 @@ class Intake:
         """Say it on the bus, and keep the event with the reason: nothing that came in is lost."""
         known = error if isinstance(error, RequestError) else InvalidRequestError(str(error))
         problem = problem_view(known)
-        self.dead_letters.put({"reason": problem, "event": dict(event)})
+        self.dead_letters().put({"reason": problem, "event": dict(event)})
         detail = {"correlation_id": correlation, "error": problem, "event_id": event.get("id")}
-        self.bus.publish("Image Generation Rejected", detail)
+        self.bus().publish("Image Generation Rejected", detail)
 
 
 @dataclass(frozen=True, slots=True)
