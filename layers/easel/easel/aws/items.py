@@ -13,6 +13,21 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 
+class PlainSerializer(TypeSerializer):
+    """boto3 holds each value against ten types in turn; nearly all of a record is text in maps and lists."""
+
+    def serialize(self, value: Any) -> Any:
+        """A value as DynamoDB's attribute value."""
+        match value:
+            case str():
+                return {"S": value}
+            case dict():
+                return {"M": {name: self.serialize(one) for name, one in value.items()}}
+            case list():
+                return {"L": [self.serialize(one) for one in value]}
+        return super().serialize(value)
+
+
 class PlainDeserializer(TypeDeserializer):
     """Numbers as int or float: the record's models are strict about integers, and its money is text."""
 
@@ -20,7 +35,7 @@ class PlainDeserializer(TypeDeserializer):
         return int(value) if value.lstrip("-").isdigit() else float(value)
 
 
-SERIALIZER, DESERIALIZER = TypeSerializer(), PlainDeserializer()
+SERIALIZER, DESERIALIZER = PlainSerializer(), PlainDeserializer()
 SMALLEST_NUMBER = Decimal("1E-130")
 
 
