@@ -77,10 +77,14 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Endpoints and routes by name; a name that occurs twice is refused when the table is made."""
+    """Endpoints and routes by name; a name that occurs twice is refused when the table is made.
+
+    `models` are all model names that a caller may use, in the table's order.
+    """
 
     routes: Mapping[str, Route]
     endpoints: Mapping[str, Endpoint] = field(init=False)
+    models: tuple[str, ...] = field(init=False)
 
     @classmethod
     def of(cls, routes: Sequence[Route]) -> "Catalogue":
@@ -96,12 +100,9 @@ class Catalogue:
             known = endpoints.setdefault(route.endpoint.name, route.endpoint)
             if known is not route.endpoint:
                 raise SettingsError(f"the catalogue has two endpoints named {known.name}")
+        models = dict.fromkeys(model for route in self.routes.values() for model in route.models)
         object.__setattr__(self, "endpoints", MappingProxyType(endpoints))
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Every model name that a caller may use, in the table's order."""
-        return tuple(dict.fromkeys(model for route in self.routes.values() for model in route.models))
+        object.__setattr__(self, "models", tuple(models))
 
     def serving(self, model: str) -> tuple[Route, ...]:
         """The routes that serve a model, in the table's order."""

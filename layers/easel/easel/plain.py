@@ -7,7 +7,7 @@ from easel.domain.money import Money
 
 def money_view(money: Money | None) -> dict[str, str] | None:
     """Amount as decimal text, and currency."""
-    return money.model_dump(mode="json") if money else None
+    return {"amount": format(money.amount, "f"), "currency": money.currency} if money else None
 
 
 def time_view(moment: datetime | None) -> str | None:

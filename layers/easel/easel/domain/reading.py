@@ -25,8 +25,10 @@ def parse_request(body: str) -> GenerationRequest:
 def parse_submission(body: str) -> tuple[GenerationRequest, bool]:
     """The body as a request, and whether it only asks what would be done. Raises as `parse_request` does."""
     submission = parse_as(Submission, body)
-    fields = {name: getattr(submission, name) for name in submission.model_fields_set - {"dry_run"}}
-    return GenerationRequest.model_construct(**fields), submission.dry_run
+    # All fields, so that none has to be looked up what it is when it is left out.
+    fields = dict(submission)
+    dry_run = fields.pop("dry_run")
+    return GenerationRequest.model_construct(submission.model_fields_set - {"dry_run"}, **fields), dry_run
 
 
 def parse_as(model: type[Body], body: str) -> Body:

@@ -44,8 +44,12 @@ def limit_headers(quota: Quota | None) -> dict[str, str]:
 
 
 def header(app: APIGatewayHttpResolver, name: str) -> str | None:
-    """A request header by its lower-case name, as HTTP APIs deliver them."""
-    return app.current_event.headers.get(name)
+    """A request header by its lower-case name: HTTP APIs deliver no others
+    (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
+    """
+    # Not `current_event.headers`, which spells all of them anew each time.
+    headers: Mapping[str, str] = app.current_event.get("headers") or {}
+    return headers.get(name)
 
 
 def query_of(app: APIGatewayHttpResolver, *known: str) -> Mapping[str, str]:

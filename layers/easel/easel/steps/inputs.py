@@ -101,6 +101,8 @@ class InputImages:
         Inline ones, because DynamoDB takes 400 KB an item; uploads, because the form may put other bytes
         there until it expires, and only the checked ones may be sent.
         """
+        if not request.images:
+            return request
         images = list(request.images)
         for number, decoded in enumerate(inputs):
             if decoded is not None:
