@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.bench.alone import aws_calls_alone
 from tests.bench.side_by_side import Meter, in_turn, instructions
 from tests.bench.stubs import requests_since, stubs
 from tests.bench.table import Row
@@ -21,6 +22,7 @@ SECRET = "ezl_bench"
 PROCESSES, TIMES = 5, 200
 FEW, MANY = 10, 40
 CPU_RATIO_MAX = 0.8
+FLOOR = "the same boto3 calls, and nothing else"
 BODY = {
     "model": "qwen-image-max", "prompt": "a lighthouse on a cliff at dusk, long exposure, waves below",
     "negative_prompt": "text, watermark", "size": "1664*928", "seed": 7, "metadata": {"order": "4711"},
@@ -58,6 +60,13 @@ def ours() -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda request: handler(request, Context())
 
 
+def floor() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What ours asks of AWS, and nothing else."""
+    handle, request = ours(), event(BODY)
+    again = aws_calls_alone(lambda: handle(request))
+    return lambda _request: again()
+
+
 def conventional() -> Callable[[dict[str, Any]], dict[str, Any]]:
     """The yardstick's handler."""
     from tests.bench.conventional import handler
@@ -67,7 +76,7 @@ def conventional() -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 def run(which: str, times: int) -> dict[str, float]:
     """So many requests, after one that fills the memories."""
-    handle, request = {"ours": ours, "conventional": conventional}[which](), event(BODY)
+    handle, request = {"ours": ours, "conventional": conventional, "floor": floor}[which](), event(BODY)
     assert handle(request)["statusCode"] == 202
     requests_since(os.environ["STUB_URL"])
     meter = Meter()
@@ -83,17 +92,21 @@ def run(which: str, times: int) -> dict[str, float]:
 
 def rows() -> list[Row]:
     """CPU and requests of one."""
-    module, sides = "tests.bench.warm", ("ours", "conventional")
+    module, sides = "tests.bench.warm", ("ours", "conventional", "floor")
     with tempfile.TemporaryDirectory() as folder, stubs(Path(folder)) as env:
-        mine, theirs = in_turn(module, [(side, TIMES) for side in sides], PROCESSES, env)
+        mine, theirs, least = in_turn(module, [(side, TIMES) for side in sides], PROCESSES, env)
         counts = [instructions(module, side, few=FEW, many=MANY, env=env) for side in sides]
     table = []
-    if counts[0] is not None:
+    if counts[0] is not None and counts[2] is not None:
         note = "Powertools router with validation, boto3"
         table.append(Row("accepting one: instructions", counts[0], counts[1], "million", CPU_RATIO_MAX, note))
+        table.append(
+            Row("its calls to AWS alone: instructions", counts[2], counts[1], "million", None, FLOOR)
+        )
     return [
         *table,
         Row("accepting one: CPU", mine["cpu_ms"], theirs["cpu_ms"], "ms", CPU_RATIO_MAX, "medians, in turn"),
+        Row("its calls to AWS alone: CPU", least["cpu_ms"], theirs["cpu_ms"], "ms", None, FLOOR),
         Row("accepting one: DynamoDB requests", mine["dynamodb"], theirs["dynamodb"], "", 1.1),
         Row("accepting one: AWS requests", mine["aws"], theirs["aws"], "", 1.1),
     ]

@@ -10,16 +10,21 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from urllib3 import PoolManager
+
 from tests.bench import warm
+from tests.bench.alone import aws_calls_alone
 from tests.bench.side_by_side import Meter, in_turn
 from tests.bench.stubs import POLLS, requests_since, stubs
 from tests.bench.table import Row
 
 PROCESSES, TIMES = 5, 40
 CPU_RATIO_MAX = 0.75
+FLOOR = "the same boto3 calls, the image fetched and hashed once, and nothing else"
 STEPS_MAX = 10  # that any generation takes here
 
 
@@ -48,6 +53,17 @@ def ours() -> Callable[[], str]:
     return one
 
 
+def floor() -> Callable[[], str]:
+    """What ours asks of AWS, and the image's bytes, fetched and hashed; no vendor is asked."""
+    again, http = aws_calls_alone(ours()), PoolManager()
+
+    def one() -> str:
+        sha256(http.request("GET", f"{os.environ['STUB_RESULTS']}/1").data)
+        return again()
+
+    return one
+
+
 def naive() -> Callable[[], str]:
     """The yardstick."""
     from tests.bench.naive_path import NaivePath
@@ -68,7 +84,7 @@ def naive() -> Callable[[], str]:
 
 def run(which: str, times: int) -> dict[str, float]:
     """So many images, after one that opens the connections."""
-    one = {"ours": ours, "naive": naive}[which]()
+    one = {"ours": ours, "naive": naive, "floor": floor}[which]()
     assert one() == "succeeded"
     requests_since(os.environ["STUB_URL"])
     meter, ends = Meter(), Counter[str]()
@@ -85,11 +101,14 @@ def run(which: str, times: int) -> dict[str, float]:
 def rows() -> list[Row]:
     """CPU and DynamoDB requests of one image."""
     with tempfile.TemporaryDirectory() as folder, stubs(Path(folder)) as env:
-        cells: list[tuple[object, ...]] = [("ours", TIMES), ("naive", TIMES)]
-        mine, theirs = in_turn("tests.bench.whole_path", cells, PROCESSES, env)
+        cells: list[tuple[object, ...]] = [("ours", TIMES), ("naive", TIMES), ("floor", TIMES)]
+        mine, theirs, least = in_turn("tests.bench.whole_path", cells, PROCESSES, env)
     note = f"1 MiB, {POLLS} polls; medians, in turn"
     return [
         Row("whole path: CPU", mine["cpu_ms"], theirs["cpu_ms"], "ms", CPU_RATIO_MAX, note),
+        Row(
+            "its calls to AWS and the bytes alone: CPU", least["cpu_ms"], theirs["cpu_ms"], "ms", None, FLOOR
+        ),
         Row("whole path: DynamoDB requests", mine["dynamodb"], theirs["dynamodb"], "", None),
     ]
 
