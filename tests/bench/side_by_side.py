@@ -37,6 +37,7 @@ def instructions(module: str, *args: object, few: int, many: int, env: Mapping[s
     if shutil.which(VALGRIND[0]) is None:
         return None
     counts = []
+    _run([sys.executable, "-m", module, *map(str, args), "1"], env)  # compiles what has changed
     for number in (few, many):
         command = [*VALGRIND, sys.executable, "-m", module, *map(str, args), str(number)]
         match = re.search(r"I\s+refs:\s+([\d,]+)", _run(command, env).stderr)
