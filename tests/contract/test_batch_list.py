@@ -31,7 +31,7 @@ def store(request: pytest.FixtureRequest) -> BatchStore:
     if request.param == "memory":
         return MemoryBatches()
     client = request.getfixturevalue("dynamodb")
-    return DynamoBatches(client, make_table(client), 90)
+    return DynamoBatches(client, make_table(client), 90, FakeClock())
 
 
 def made(store: BatchStore, name: str, at: datetime, tenant: str = "t", **more: Any) -> Batch:
@@ -148,7 +148,7 @@ class Counting:
 
 def test_page_is_one_query_and_one_read_of_its_tallies_however_long(dynamodb: Any) -> None:
     counting = Counting(dynamodb)
-    store = DynamoBatches(counting, make_table(dynamodb), 90)
+    store = DynamoBatches(counting, make_table(dynamodb), 90, FakeClock())
     several(store, 8)
     for limit in (2, 100):
         counting.asked.clear()
@@ -172,7 +172,7 @@ class Bounded(Counting):
 def test_list_ends_with_its_last_batch_however_dynamodb_ends_its_queries(
     dynamodb: Any, count: int, limit: int, lengths: list[int]
 ) -> None:
-    store = DynamoBatches(Bounded(dynamodb), make_table(dynamodb), 90)
+    store = DynamoBatches(Bounded(dynamodb), make_table(dynamodb), 90, FakeClock())
     expected = several(store, count)
     found = pages(store, limit)
     assert [len(page) for page in found] == lengths
@@ -181,13 +181,13 @@ def test_list_ends_with_its_last_batch_however_dynamodb_ends_its_queries(
 
 def test_batches_and_generations_of_a_tenant_are_two_lists(dynamodb: Any) -> None:
     table = make_table(dynamodb)
-    several(DynamoBatches(dynamodb, table, 90), 2)
+    several(DynamoBatches(dynamodb, table, 90, FakeClock()), 2)
     generations = DynamoGenerations(dynamodb, table, 90, FakeClock())
     assert generations.list("t", status=None, model=None, limit=10, cursor=None).generations == ()
 
 
 def test_reads_that_the_table_puts_off_are_asked_for_again(dynamodb: Any) -> None:
-    store = DynamoBatches(dynamodb, make_table(dynamodb), 90)
+    store = DynamoBatches(dynamodb, make_table(dynamodb), 90, FakeClock())
     batches = several(store, 3)
     for batch in batches:
         store.count(batch.id, 1, store.chunk(batch.id, 1), Tally(failed=1))
@@ -200,5 +200,5 @@ def test_reads_that_the_table_puts_off_are_asked_for_again(dynamodb: Any) -> Non
             answer = read(RequestItems={table: {**asked, "Keys": [first]}})
             return answer | {"UnprocessedKeys": {table: {**asked, "Keys": rest}} if rest else {}}
 
-    busy = DynamoBatches(Busy(dynamodb), store._table, 90)
+    busy = DynamoBatches(Busy(dynamodb), store._table, 90, FakeClock())
     assert [tally.failed for _, tally in busy.list("t", 10, None).batches] == [1, 1, 1]

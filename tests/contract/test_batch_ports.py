@@ -38,7 +38,9 @@ class Stores:
 
 def dynamo_stores(client: Any) -> Stores:
     table = make_table(client)
-    return Stores(DynamoBatches(client, table, 90), DynamoGenerations(client, table, 90, FakeClock()))
+    return Stores(
+        DynamoBatches(client, table, 90, FakeClock()), DynamoGenerations(client, table, 90, FakeClock())
+    )
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -392,19 +394,19 @@ def test_transactions_that_meet_at_the_tally_are_no_cap_and_no_duplicate() -> No
     with pytest.raises(ConflictError):
         DynamoGenerations(Busy(), "table", 90, FakeClock()).create(queued(), None, hold(batch, "0.075", "1"))
     with pytest.raises(VersionConflictError):
-        DynamoBatches(Busy(), "table", 90).count(batch.id, 1, ChunkTally(0, Tally()), SOME)
+        DynamoBatches(Busy(), "table", 90, FakeClock()).count(batch.id, 1, ChunkTally(0, Tally()), SOME)
 
 
 def test_record_expires_by_the_tables_own_attribute(dynamodb: Any) -> None:
     table = make_table(dynamodb)
-    DynamoBatches(dynamodb, table, 90).create(new_batch())
+    DynamoBatches(dynamodb, table, 90, FakeClock()).create(new_batch())
     ttl = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
     (item,) = dynamodb.scan(TableName=table)["Items"]
     assert int(item[ttl]["N"]) - int(NOW.timestamp()) == 90 * 24 * 3600
 
 
 def test_foreign_faults_of_the_table_are_not_mistaken_for_conflicts(dynamodb: Any) -> None:
-    lost = DynamoBatches(dynamodb, "no-such-table", 90)
+    lost = DynamoBatches(dynamodb, "no-such-table", 90, FakeClock())
     with pytest.raises(ClientError):
         lost.create(new_batch())
     with pytest.raises(ClientError):

@@ -12,7 +12,7 @@ from easel.domain.ids import ALPHABET
 from easel.domain.latency import SAMPLES_MAX
 from easel.ports import RouteStates
 from tests.contract.table import THREADS, OneAtATime, at_once, make_table
-from tests.fakes.memory import MemoryRouteStates
+from tests.fakes.memory import FakeClock, MemoryRouteStates
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 ROUTE = "dashscope-intl/qwen-image-plus"
@@ -24,7 +24,7 @@ def states(request: pytest.FixtureRequest) -> RouteStates:
     if request.param == "memory":
         return MemoryRouteStates()
     client = request.getfixturevalue("dynamodb")
-    return DynamoRouteStates(OneAtATime(client), make_table(client))
+    return DynamoRouteStates(OneAtATime(client), make_table(client), FakeClock())
 
 
 def after(seconds: float) -> datetime:
@@ -194,7 +194,7 @@ def test_success_of_a_route_without_failures_changes_nothing(states: RouteStates
 
 
 def test_writer_that_died_before_it_could_open_the_breaker_leaves_no_route_dead(dynamodb: Any) -> None:
-    states = DynamoRouteStates(dynamodb, make_table(dynamodb))
+    states = DynamoRouteStates(dynamodb, make_table(dynamodb), FakeClock())
     update, calls = states._update, 0
 
     def dies(*arguments: Any, **more: Any) -> Any:
@@ -214,7 +214,7 @@ def test_writer_that_died_before_it_could_open_the_breaker_leaves_no_route_dead(
 
 
 def test_foreign_faults_of_the_table_are_not_mistaken_for_conditions(dynamodb: Any) -> None:
-    lost = DynamoRouteStates(dynamodb, "no-such-table")
+    lost = DynamoRouteStates(dynamodb, "no-such-table", FakeClock())
     with pytest.raises(ClientError):
         lost.take_slot(ROUTE, 5, NOW, FAR)
     with pytest.raises(ClientError):
@@ -257,7 +257,7 @@ def test_time_that_a_result_took_leaves_the_rest_of_the_state_alone(states: Rout
 
 
 def test_latencies_of_yesterday_say_nothing_of_today(dynamodb: Any) -> None:
-    states = DynamoRouteStates(dynamodb, make_table(dynamodb))
+    states = DynamoRouteStates(dynamodb, make_table(dynamodb), FakeClock())
     now = datetime.now(UTC)
     one, two, three = generation_ids(3)
     states.took(ROUTE, one, 1, now - timedelta(hours=25))

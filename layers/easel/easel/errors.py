@@ -30,6 +30,7 @@
     ├── NotDeliveredError            the generation has ended without an image; Settle says how
     ├── VersionConflictError         somebody else wrote the record first
     ├── AlreadyExistsError           the record, or the idempotency key, is there already
+    ├── TableBusyError               the table put reads off, again and again
     ├── FileChangedError             the manifest is not the object any more that the batch was made from
     ├── CostCapError                 the batch may not cost any more
     └── SettingsError                the deployment's own settings are wrong
@@ -224,6 +225,10 @@ class VersionConflictError(EaselError):
 
 class AlreadyExistsError(EaselError):
     """A record with this key exists already."""
+
+
+class TableBusyError(EaselError):
+    """The table put reads off for so long that somebody should come again later."""
 
 
 class FileChangedError(EaselError):

@@ -16,10 +16,11 @@ from botocore.exceptions import ClientError
 
 from easel.aws.batch_keys import batch_key
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
+from easel.aws.many import read_many
 from easel.domain.batch import Batch, Tally
 from easel.domain.ids import BATCH_PLACE, batch_place
 from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
-from easel.ports import BatchPage, ChunkTally
+from easel.ports import BatchPage, ChunkTally, Clock
 
 MAPS = ("cost", "possibly_billed")  # kept flat, as cost_USD: an ADD cannot make the map around a number
 
@@ -27,9 +28,10 @@ MAPS = ("cost", "possibly_billed")  # kept flat, as cost_USD: an ADD cannot make
 class DynamoBatches:
     """The port `BatchStore` on the one table."""
 
-    def __init__(self, client: Any, table: str, retention_days: int) -> None:
+    def __init__(self, client: Any, table: str, retention_days: int, clock: Clock) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
         self._retention = timedelta(days=retention_days)
 
     def create(self, batch: Batch) -> None:
@@ -155,16 +157,10 @@ class DynamoBatches:
         return _numbers(self._item(batch_id, part))
 
     def _tallies(self, batch_ids: Sequence[str]) -> dict[str, Tally]:
-        """The tallies of those of a page's batches that have one, by batch: a hundred keys at most."""
-        found: dict[str, Tally] = {}
+        """The tallies of those of a page's batches that have one, by batch."""
         keys = [batch_key(one, "tally") for one in batch_ids]
-        while keys:
-            request = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            answer = self._client.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self._table, []):
-                found[item["pk"]["S"].partition("#")[2]] = _tally(_numbers(item))
-            keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        return found
+        items = read_many(self._client, self._table, keys, self._clock)
+        return {item["pk"]["S"].partition("#")[2]: _tally(_numbers(item)) for item in items}
 
 
 def _list_of(tenant: str) -> str:

@@ -12,8 +12,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from easel.aws.many import read_many
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.domain.latency import RECENT_SECONDS
+from easel.ports import Clock
 
 TURNS_MAX = 5  # of the two updates below, when others come in between
 
@@ -21,9 +23,10 @@ TURNS_MAX = 5  # of the two updates below, when others come in between
 class DynamoRouteStates:
     """The port `RouteStates` on the one table."""
 
-    def __init__(self, client: Any, table: str) -> None:
+    def __init__(self, client: Any, table: str, clock: Clock) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
 
     def read(self, names: Sequence[str]) -> Mapping[str, RouteState]:
         """One batch read. It may be a moment old: what counts is decided by the updates below."""
@@ -31,8 +34,7 @@ class DynamoRouteStates:
         if not names:
             return states
         keys = [_key(name) for name in states]
-        answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
-        for item in answer["Responses"].get(self._table, []):
+        for item in read_many(self._client, self._table, keys, self._clock, consistent=False):
             states[item["pk"]["S"].removeprefix("route#")] = _state(item)
         return states
 

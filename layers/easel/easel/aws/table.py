@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from easel.aws.batch_keys import take_hold
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.aws.ledger import reserve, settle, spent
+from easel.aws.many import read_many
 from easel.aws.transactions import ConditionsNotMetError, write_all
 from easel.domain.generation import TERMINAL, Generation
 from easel.domain.ids import is_generation_id
@@ -146,17 +147,10 @@ class DynamoGenerations:
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, generation_ids: Sequence[str]) -> Mapping[str, Generation]:
-        """Batch reads of up to 100 keys, the most that DynamoDB takes."""
-        found: dict[str, Generation] = {}
+        """Batch reads."""
         keys = [generation_key(one) for one in dict.fromkeys(generation_ids)]
-        while keys:
-            asked, keys = keys[:100], keys[100:]
-            request = {self._table: {"Keys": asked, "ConsistentRead": True}}
-            answer = self._client.batch_get_item(RequestItems=request)
-            items = [from_item(item) for item in answer["Responses"].get(self._table, [])]
-            found |= {generation.id: generation for generation in items}
-            keys += answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        return found
+        items = read_many(self._client, self._table, keys, self._clock)
+        return {generation.id: generation for generation in map(from_item, items)}
 
     def save(self, generation: Generation) -> None:
         """The one way a generation moves.

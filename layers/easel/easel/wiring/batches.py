@@ -14,7 +14,7 @@ from easel.steps.batches import Batcher
 @cache
 def batches() -> DynamoBatches:
     """The batches."""
-    return DynamoBatches(client("dynamodb"), setting("EASEL_TABLE"), retention_days())
+    return DynamoBatches(client("dynamodb"), setting("EASEL_TABLE"), retention_days(), SystemClock())
 
 
 @cache

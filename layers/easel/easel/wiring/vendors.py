@@ -35,7 +35,7 @@ def vendor_calls() -> VendorCalls:
 
 def route_states() -> DynamoRouteStates:
     """What is known of the routes now."""
-    return DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"))
+    return DynamoRouteStates(client("dynamodb"), setting("EASEL_TABLE"), SystemClock())
 
 
 def route_desk() -> RouteDesk:

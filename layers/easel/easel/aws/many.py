@@ -1,0 +1,35 @@
+"""Reads of many items at a time."""
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from easel.errors import TableBusyError
+from easel.ports import Clock
+
+KEYS_MAX = 100  # of one request, the most that DynamoDB takes
+# DynamoDB puts reads off where a partition is busy, and asks for patience before they are repeated
+# (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html). Ten seconds in all.
+TRIES_MAX = 12
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.05, 2.0
+Item = dict[str, Any]
+
+
+def read_many(
+    client: Any, table: str, keys: Iterable[Item], clock: Clock, *, consistent: bool = True
+) -> list[Item]:
+    """The items that there are of these keys, in no order. Raises TableBusyError after a while."""
+    found: list[Item] = []
+    left, in_vain, pause = list(keys), 0, PAUSE_SECONDS
+    while left:
+        asked, left = left[:KEYS_MAX], left[KEYS_MAX:]
+        answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": consistent}})
+        found += answer["Responses"].get(table, [])
+        if not (put_off := answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])):
+            continue
+        left, in_vain = [*put_off, *left], in_vain + 1
+        if in_vain == TRIES_MAX:
+            raise TableBusyError(f"the table put off reads {TRIES_MAX} times")
+        clock.sleep(random.uniform(pause / 2, pause))
+        pause = min(pause * 2, PAUSE_SECONDS_MAX)
+    return found
