@@ -146,14 +146,14 @@ class Counting:
         return getattr(self.client, name)
 
 
-def test_page_is_one_query_and_one_read_of_its_tallies_however_long(dynamodb: Any) -> None:
+def test_page_is_one_query_and_a_read_of_its_records_and_of_their_tallies_however_long(dynamodb: Any) -> None:
     counting = Counting(dynamodb)
     store = DynamoBatches(counting, make_table(dynamodb), 90, FakeClock())
     several(store, 8)
     for limit in (2, 100):
         counting.asked.clear()
         store.list("t", limit, None)
-        assert counting.asked == ["query", "batch_get_item"]
+        assert counting.asked == ["query", "batch_get_item", "batch_get_item"]
 
 
 class Bounded(Counting):

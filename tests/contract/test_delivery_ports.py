@@ -46,7 +46,9 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         return Stores(deliveries, MemoryGenerations(deliveries=deliveries))
     client: Any = OneAtATime(request.getfixturevalue("dynamodb"))
     table = make_table(client)
-    return Stores(DynamoDeliveries(client, table, 90), DynamoGenerations(client, table, 90, FakeClock()))
+    return Stores(
+        DynamoDeliveries(client, table, 90, FakeClock()), DynamoGenerations(client, table, 90, FakeClock())
+    )
 
 
 def ended() -> Generation:

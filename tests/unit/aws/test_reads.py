@@ -1,4 +1,4 @@
-"""What reading costs the table: a status is one key read, a page one query, and a wait is paced."""
+"""What reading costs the table: a status is one key read, a page a query and a read, and a wait is paced."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -36,7 +36,11 @@ class CountedTable:
 
     def query(self, **_: object) -> dict[str, Any]:
         self.asked["query"] += 1
-        return {"Items": [self.item]}
+        return {"Items": [{name: self.item[name] for name in ("pk", "sk", "list_pk", "list_sk")}]}
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        self.asked["batch"] += 1
+        return {"Responses": {"t": [self.item]}}
 
 
 class Scene:
@@ -64,11 +68,11 @@ def test_status_is_one_key_read_beside_the_keys_own_that_is_remembered() -> None
     assert scene.table.asked == {"key": 1, "gen": 3}
 
 
-def test_page_is_one_query() -> None:
+def test_page_is_one_query_and_one_read_of_what_it_found() -> None:
     scene = Scene()
     page = scene.reader.list(scene.tenant(), status=None, model=None, limit=20, cursor=None)
     assert [one.id for one in page.generations] == [scene.id]
-    assert scene.table.asked == {"key": 1, "query": 1}
+    assert scene.table.asked == {"key": 1, "query": 1, "batch": 1}
 
 
 def test_hundred_waiting_clients_cost_their_paced_looks_and_nothing_else() -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from easel.aws.batch_keys import batch_key
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
-from easel.aws.many import read_many
+from easel.aws.many import list_query, listed, read_many
 from easel.domain.batch import Batch, Tally
 from easel.domain.ids import BATCH_PLACE, batch_place
 from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
@@ -58,20 +58,14 @@ class DynamoBatches:
             raise
 
     def list(self, tenant: str, limit: int, cursor: str | None) -> BatchPage:
-        """One query, of one record more than the page holds, and one read of the page's tallies."""
+        """One query, of one record more than the page holds, and reads of the page's records and tallies."""
         start = {"ExclusiveStartKey": _startbatch_key(tenant, cursor)} if cursor is not None else {}
-        page = self._client.query(
-            TableName=self._table,
-            IndexName="by_tenant",
-            KeyConditionExpression="list_pk = :list",
-            ExpressionAttributeValues={":list": {"S": _list_of(tenant)}},
-            ScanIndexForward=False,
-            Limit=limit + 1,
-            **start,
-        )
-        found = [Batch.model_validate(plain_values(item)) for item in page["Items"][:limit]]
-        tallies = self._tallies([batch.id for batch in found])
+        page = self._client.query(**list_query(self._table, _list_of(tenant)), Limit=limit + 1, **start)
         more = len(page["Items"]) > limit or "LastEvaluatedKey" in page  # a query has 1 MB at most
+        shown = {"Items": page["Items"][:limit]}
+        items = listed(self._client, self._table, shown, self._clock)
+        found = [Batch.model_validate(plain_values(item)) for item in items]
+        tallies = self._tallies([batch.id for batch in found])
         return BatchPage(
             tuple((batch, tallies.get(batch.id, Tally())) for batch in found),
             _place(found[-1]) if found and more else None,

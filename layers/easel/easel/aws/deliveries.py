@@ -11,16 +11,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
+from easel.aws.many import list_query, listed
 from easel.domain.webhooks import DELIVERIES_MAX, Delivery
 from easel.errors import AlreadyExistsError, VersionConflictError
+from easel.ports import Clock
 
 
 class DynamoDeliveries:
     """The port `DeliveryStore` on the one table."""
 
-    def __init__(self, client: Any, table: str, retention_days: int) -> None:
+    def __init__(self, client: Any, table: str, retention_days: int, clock: Clock) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
         self._retention = timedelta(days=retention_days)
 
     def create(self, delivery: Delivery) -> None:
@@ -47,16 +50,10 @@ class DynamoDeliveries:
             raise
 
     def of_generation(self, generation_id: str) -> Sequence[Delivery]:
-        """One query of the index of lists."""
-        page = self._client.query(
-            TableName=self._table,
-            IndexName="by_tenant",
-            KeyConditionExpression="list_pk = :list",
-            ExpressionAttributeValues={":list": {"S": _list_of(generation_id)}},
-            ScanIndexForward=False,
-            Limit=DELIVERIES_MAX,
-        )
-        return tuple(Delivery.model_validate(plain_values(item)) for item in page["Items"])
+        """One query of the index of lists, and one read."""
+        page = self._client.query(**list_query(self._table, _list_of(generation_id)), Limit=DELIVERIES_MAX)
+        items = listed(self._client, self._table, page, self._clock)
+        return tuple(Delivery.model_validate(plain_values(item)) for item in items)
 
     def _put(self, delivery: Delivery, condition: str, values: Mapping[str, Any]) -> None:
         record = record_values(delivery) | {"version": delivery.version, "status": delivery.status.value}

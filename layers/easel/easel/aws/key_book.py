@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, error_code, plain_values, record_values
 from easel.aws.keys import key_item, key_row, secrets_row
+from easel.aws.many import KEYS_MAX, listed
 from easel.aws.tenants import tenant_row
 from easel.aws.transactions import ConditionsNotMetError, write_all
 from easel.domain.ids import new_key_id
@@ -58,7 +59,7 @@ class DynamoKeyBook:
         return secret, key
 
     def page(self, tenant: str | None = None, cursor: str | None = None) -> KeyPage:
-        """Queries of the index, one for some 2,000 secrets."""
+        """Queries of the index, each with a read of its hundred secrets."""
         found: list[BookedKey] = []
         for _, secrets in groupby(self._listed(tenant, cursor), key=lambda key: key.id):
             if len(found) == PAGE_KEYS_MAX:
@@ -176,9 +177,10 @@ class DynamoKeyBook:
             IndexName="by_tenant",
             KeyConditionExpression="list_pk = :list AND list_sk BETWEEN :first AND :last",
             ExpressionAttributeValues={":list": {"S": "keys"}, ":first": {"S": first}, ":last": {"S": last}},
+            PaginationConfig={"PageSize": KEYS_MAX},
         )
         for page in pages:
-            for item in page["Items"]:
+            for item in listed(self._client, self._table, page, self._clock):
                 yield {"pk": item["pk"], "sk": item["sk"]}, ApiKey.model_validate(plain_values(item))
 
 

@@ -1,4 +1,4 @@
-"""Reads of many items at a time."""
+"""Reads of many items at a time, and the index by which they are listed."""
 
 import random
 from collections.abc import Iterable
@@ -33,3 +33,22 @@ def read_many(
         clock.sleep(random.uniform(pause / 2, pause))
         pause = min(pause * 2, PAUSE_SECONDS_MAX)
     return found
+
+
+def list_query(table: str, name: str) -> dict[str, Any]:
+    """The query of a list, newest first. It finds keys: what lies under them is to be read."""
+    return {
+        "TableName": table,
+        "IndexName": "by_tenant",
+        "KeyConditionExpression": "list_pk = :list",
+        "ExpressionAttributeValues": {":list": {"S": name}},
+        "ScanIndexForward": False,
+    }
+
+
+def listed(client: Any, table: str, page: dict[str, Any], clock: Clock) -> list[Item]:
+    """The items under the keys that a page of a list has, in its order. One may have gone since."""
+    keys = [{name: item[name] for name in ("pk", "sk")} for item in page["Items"]]
+    found = {(one["pk"]["S"], one["sk"]["S"]): one for one in read_many(client, table, keys, clock)}
+    places = [(key["pk"]["S"], key["sk"]["S"]) for key in keys]
+    return [found[place] for place in places if place in found]

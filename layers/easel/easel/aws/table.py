@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from easel.aws.batch_keys import take_hold
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.aws.ledger import reserve, settle, spent
-from easel.aws.many import read_many
+from easel.aws.many import list_query, listed, read_many
 from easel.aws.transactions import ConditionsNotMetError, write_all
 from easel.domain.generation import TERMINAL, Generation
 from easel.domain.ids import is_generation_id
@@ -46,8 +46,6 @@ def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
     record = record_values(generation)
     record |= {"version": generation.version, "status": generation.status.value, "expires_at": expires_at}
     record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
-    # A copy at the top, because filters cannot look inside a map that may lack the name.
-    record["model"] = generation.request.model
     if not generation.announced:
         record |= {"open_pk": "open", "open_sk": generation.updated_at.isoformat()}
     return generation_key(generation.id) | attributes(record)
@@ -184,17 +182,20 @@ class DynamoGenerations:
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
-        """A page by one query; with a filter by as many as fill it, at most QUERIES_MAX."""
-        query = self._list_query(tenant, {"status": status, "model": model})
+        """A page by one query, of keys, and one read of their records; with a filter by as many as fill it,
+        at most QUERIES_MAX."""
+        query = list_query(self._table, f"tenant#{tenant}")
         start = self._start_key(tenant, cursor)
         found: list[Generation] = []
         for _ in range(QUERIES_MAX):
             extra = {"ExclusiveStartKey": start} if start else {}
             page = self._client.query(**query, **extra, Limit=limit)
-            for item in page["Items"]:
-                found.append(from_item(item))
+            for one in map(from_item, listed(self._client, self._table, page, self._clock)):
+                if status in (None, one.status) and model in (None, one.request.model):
+                    found.append(one)
                 if len(found) == limit:
-                    return Page(tuple(found), self._cursor_after(found[-1], page, item))
+                    last = "LastEvaluatedKey" not in page and one.id == page["Items"][-1]["list_sk"]["S"]
+                    return Page(tuple(found), None if last else one.id)
             start = page.get("LastEvaluatedKey")
             if not start:
                 return Page(tuple(found), None)
@@ -210,25 +211,6 @@ class DynamoGenerations:
         )
         for page in pages:
             yield from (item["pk"]["S"].partition("#")[2] for item in page["Items"])
-
-    def _cursor_after(self, last: Generation, page: dict[str, Any], item: dict[str, Any]) -> str | None:
-        ended = "LastEvaluatedKey" not in page and item is page["Items"][-1]
-        return None if ended else last.id
-
-    def _list_query(self, tenant: str, filters: dict[str, str | None]) -> dict[str, Any]:
-        given = {name: value for name, value in filters.items() if value is not None}
-        values = {":tenant": {"S": f"tenant#{tenant}"}} | {f":{name}": {"S": v} for name, v in given.items()}
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": "by_tenant",
-            "KeyConditionExpression": "list_pk = :tenant",
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-        }
-        if given:
-            query["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in given)
-            query["ExpressionAttributeNames"] = {f"#{name}": name for name in given}
-        return query
 
     def _start_key(self, tenant: str, cursor: str | None) -> dict[str, Any] | None:
         if cursor is None:

@@ -37,11 +37,11 @@ SUBMIT_GB, POLL_GB, OTHER_GB = Decimal("0.5"), Decimal("0.25"), Decimal("0.5")
 CREATE_SECONDS, KEEP_SECONDS = Decimal("0.1"), Decimal("0.6")  # Persist fetches and puts the image
 SUBMIT_SECONDS = Decimal("0.5")  # a vendor takes to accept a task, where the record does not tell
 
-# Write units, of 1 KB: a record of 2 KB, its copy in by_tenant, and its place in `open`, which moves.
-SAVE_UNITS = 6
+# Write units, of 1 KB: a record of 2 KB, and its place in `open`, which moves.
+SAVE_UNITS = 4
 USAGE_UNITS = 2  # the end counts the usage in one transaction, which takes twice the units
-# The creation (1 KB yet, with no old place in `open`), the note that the end was told, what the route took.
-AROUND_UNITS = 3 + 5 + 1
+# The creation (1 KB yet, with its key in by_tenant), the note that the end was told, what the route took.
+AROUND_UNITS = 3 + 3 + 1
 
 
 def own_cost(generation: Generation) -> Money:

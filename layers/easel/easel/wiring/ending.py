@@ -29,7 +29,7 @@ def bus() -> EventBridgeBus:
 @cache
 def deliveries() -> DynamoDeliveries:
     """The deliveries of webhooks."""
-    return DynamoDeliveries(client("dynamodb"), setting("EASEL_TABLE"), retention_days())
+    return DynamoDeliveries(client("dynamodb"), setting("EASEL_TABLE"), retention_days(), SystemClock())
 
 
 def deliver_workflow() -> StepFunctionsWorkflow:
