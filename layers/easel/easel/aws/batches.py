@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from easel.aws.batch_keys import batch_key
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.aws.many import list_query, listed, read_many
+from easel.aws.open_index import open_place
 from easel.domain.batch import Batch, Tally
 from easel.domain.ids import BATCH_PLACE, batch_place
 from easel.errors import AlreadyExistsError, FieldProblem, InvalidRequestError, VersionConflictError
@@ -135,7 +136,7 @@ class DynamoBatches:
         record |= {"list_pk": _list_of(batch.tenant), "list_sk": _place(batch)}
         record["expires_at"] = int(epoch(batch.created_at + self._retention))
         if not batch.announced:
-            record |= {"open_pk": "open", "open_sk": batch.updated_at.isoformat()}
+            record |= open_place(batch.id, batch.updated_at)
         item = attributes(record) | batch_key(batch.id, "bat")
         request = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
         self._client.put_item(**request, **({"ExpressionAttributeValues": values} if values else {}))

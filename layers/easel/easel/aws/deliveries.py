@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.aws.many import list_query, listed
+from easel.aws.open_index import open_place
 from easel.domain.webhooks import DELIVERIES_MAX, Delivery
 from easel.errors import AlreadyExistsError, VersionConflictError
 from easel.ports import Clock
@@ -60,7 +61,7 @@ class DynamoDeliveries:
         record |= {"list_pk": _list_of(delivery.generation_id), "list_sk": delivery.id}
         record["expires_at"] = int(epoch(delivery.created_at + self._retention))
         if delivery.next_attempt_at is not None:
-            record |= {"open_pk": "open", "open_sk": delivery.next_attempt_at.isoformat()}
+            record |= open_place(delivery.id, delivery.next_attempt_at)
         item = attributes(record) | _key(delivery.id)
         request = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
         self._client.put_item(**request, **({"ExpressionAttributeValues": values} if values else {}))

@@ -12,6 +12,7 @@ from easel.aws.batch_keys import take_hold
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
 from easel.aws.ledger import reserve, settle, spent
 from easel.aws.many import list_query, listed, read_many
+from easel.aws.open_index import open_place, quiet
 from easel.aws.transactions import ConditionsNotMetError, write_all
 from easel.domain.generation import TERMINAL, Generation
 from easel.domain.ids import is_generation_id
@@ -47,7 +48,7 @@ def to_item(generation: Generation, expires_at: int) -> dict[str, Any]:
     record |= {"version": generation.version, "status": generation.status.value, "expires_at": expires_at}
     record |= {"list_pk": f"tenant#{generation.tenant}", "list_sk": generation.id}
     if not generation.announced:
-        record |= {"open_pk": "open", "open_sk": generation.updated_at.isoformat()}
+        record |= open_place(generation.id, generation.updated_at)
     return generation_key(generation.id) | attributes(record)
 
 
@@ -202,15 +203,8 @@ class DynamoGenerations:
         return Page(tuple(found), start["list_sk"]["S"] if start else None)
 
     def quiet(self, before: datetime) -> Iterator[str]:
-        """Queries of the index that holds only generations with something left to do."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="open",
-            KeyConditionExpression="open_pk = :open AND open_sk < :before",
-            ExpressionAttributeValues={":open": {"S": "open"}, ":before": {"S": before.isoformat()}},
-        )
-        for page in pages:
-            yield from (item["pk"]["S"].partition("#")[2] for item in page["Items"])
+        """Queries of the index that holds only what has something left to do."""
+        return quiet(self._client, self._table, before)
 
     def _start_key(self, tenant: str, cursor: str | None) -> dict[str, Any] | None:
         if cursor is None:
