@@ -270,6 +270,26 @@ def test_open_records_that_lie_quiet_are_found_the_longest_quiet_first(store: Ge
     assert list(store.quiet(before)) == [made[1].id, made[3].id], "a record that moved is not quiet"
 
 
+def test_record_that_was_looked_at_lies_behind_the_others_and_is_as_it_was(store: GenerationStore) -> None:
+    made = [queued(now=NOW - timedelta(seconds=seconds)) for seconds in (300, 200)]
+    for one in made:
+        store.create(one, None)
+    store.note_looked_at(made[0].id, NOW - timedelta(seconds=100))
+    assert list(store.quiet(NOW)) == [made[1].id, made[0].id]
+    assert store.get(made[0].id) == made[0]
+    store.save(made[0].carried_by(1, NOW))
+    assert list(store.quiet(NOW)) == [made[1].id], "a record that moved lies there since it moved"
+
+
+def test_record_that_was_told_of_meanwhile_does_not_lie_there_again(store: GenerationStore) -> None:
+    made = queued(now=NOW - timedelta(hours=1))
+    store.create(made, None)
+    store.save(made.having(version=1, status=Status.FAILED, error=ERROR))
+    store.note_announced(made.id)
+    store.note_looked_at(made.id, NOW - timedelta(minutes=1))
+    assert list(store.quiet(NOW)) == []
+
+
 @pytest.mark.parametrize("status", sorted(TERMINAL))
 def test_ended_record_is_left_alone_once_its_end_was_told(store: GenerationStore, status: Status) -> None:
     made = queued(now=NOW - timedelta(hours=1))

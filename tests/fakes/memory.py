@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from easel.domain.batch import Batch
 from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
@@ -66,6 +66,7 @@ class MemoryGenerations:
         self.records: dict[str, Generation] = {}
         self.claims: dict[tuple[str, str], tuple[Claim, datetime]] = {}
         self.history: dict[str, list[str]] = {}
+        self.looked_at: dict[str, datetime] = {}
 
     def create(
         self,
@@ -113,6 +114,10 @@ class MemoryGenerations:
     def note_announced(self, generation_id: str) -> None:
         self.records[generation_id] = self.records[generation_id].having(announced=True)
 
+    def note_looked_at(self, generation_id: str, now: datetime) -> None:
+        if not self.records[generation_id].announced:
+            self.looked_at[generation_id] = now
+
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
@@ -135,10 +140,13 @@ class MemoryGenerations:
 
     def quiet(self, before: datetime) -> Iterator[str]:
         every: list[Generation | Batch] = [*self.records.values(), *self.batches.records.values()]
-        still = [(one.updated_at, one.id) for one in every if not one.announced and one.updated_at < before]
+        still = [(self._lies_since(one), one.id) for one in every if not one.announced]
         late = [(one.next_attempt_at or before, one.id) for one in self.deliveries.records.values()]
         in_order = sorted(still + late, key=lambda one: one[0])  # ids are random: equal ones as they came
         return iter([one for moment, one in in_order if moment < before])
+
+    def _lies_since(self, one: Generation | Batch) -> datetime:
+        return max(one.updated_at, self.looked_at.get(one.id, one.updated_at))
 
 
 class MemoryRouteStates:
@@ -270,12 +278,15 @@ class Started:
             self.known.add((generation_id, carrier))
             self.running.add((generation_id, carrier))
 
-    def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
+    def go_on(
+        self, generation_id: str, carrier: int, first: str | None = None
+    ) -> Literal["carried", "started", "over"]:
         if first and not carrier:
-            return self.callers.get(first)
+            return "carried" if self.callers.get(first) else "over"
         if self.carriers.get(generation_id, -1) < carrier:
-            return None
-        return (generation_id, carrier) in self.running
+            self.start(generation_id, carrier)
+            return "started"
+        return "carried" if (generation_id, carrier) in self.running else "over"
 
     def stop_all(self) -> None:
         """Every execution ends without having settled its generation."""

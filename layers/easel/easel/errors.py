@@ -31,6 +31,7 @@
     ├── VersionConflictError         somebody else wrote the record first
     ├── AlreadyExistsError           the record, or the idempotency key, is there already
     ├── TableBusyError               the table put reads off, again and again
+    ├── WorkflowBusyError            Step Functions takes no more calls for now
     ├── FileChangedError             the manifest is not the object any more that the batch was made from
     ├── CostCapError                 the batch may not cost any more
     └── SettingsError                the deployment's own settings are wrong
@@ -229,6 +230,10 @@ class AlreadyExistsError(EaselError):
 
 class TableBusyError(EaselError):
     """The table put reads off for so long that somebody should come again later."""
+
+
+class WorkflowBusyError(EaselError):
+    """Step Functions takes no more calls for now: what was to be started is found by Reconcile."""
 
 
 class FileChangedError(EaselError):

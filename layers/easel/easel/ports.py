@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from easel.domain.batch import Batch, Source, Tally
@@ -99,6 +99,9 @@ class GenerationStore(Protocol):
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:
         """A tenant's generations, newest first. Raises InvalidRequestError for a forged cursor."""
+
+    def note_looked_at(self, generation_id: str, now: datetime) -> None:
+        """A quiet one is carried: others are looked at before it is again."""
 
     def quiet(self, before: datetime) -> Iterator[str]:
         """The ids of generations that have not moved since and have not ended, or whose end was not told; the
@@ -306,11 +309,14 @@ class Workflow(Protocol):
     """What carries a generation from queued to its end."""
 
     def start(self, generation_id: str, carrier: int = 0) -> None:
-        """Start the execution named by the id and the carrier's number; starting it again is harmless."""
+        """Start the execution named by the id and the carrier's number; starting it again is harmless. Raises
+        WorkflowBusyError."""
 
-    def is_carried(self, generation_id: str, carrier: int, first: str | None = None) -> bool | None:
-        """Whether that execution runs; None where there is none. `first` names the one of carrier 0, where it
-        does not bear the generation's id."""
+    def go_on(
+        self, generation_id: str, carrier: int, first: str | None = None
+    ) -> Literal["carried", "started", "over"]:
+        """See to it that this execution runs: `started` where there was none, `over` where it has ended.
+        `first` names the one of carrier 0, where that is a caller's own; it is `over` where there is none."""
 
 
 class EventBus(Protocol):

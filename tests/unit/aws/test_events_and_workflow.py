@@ -1,6 +1,7 @@
 """The event bus, the dead letters and the state machine, as AWS's clients are called."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from botocore.exceptions import ClientError
 from easel.aws.clients import CONFIG
 from easel.aws.events import EventBridgeBus, EventNotTakenError, SqsDeadLetters
 from easel.aws.workflow import NoWorkflow, StepFunctionsWorkflow
-from easel.errors import SettingsError
+from easel.errors import SettingsError, WorkflowBusyError
 
 
 class Bus:
@@ -67,11 +68,18 @@ def test_dead_letter_is_one_message_of_json_in_its_queue() -> None:
 
 
 class Machine:
-    """A client of Step Functions. `status` is what it says of every execution."""
+    """A client of Step Functions. `status` is what it says of every execution, `started_ago` is when the one
+    that runs was started."""
 
-    def __init__(self, code: str | None = None, status: str = "RUNNING") -> None:
-        self.code = code
-        self.status = status
+    def __init__(
+        self,
+        code: str | None = None,
+        status: str = "RUNNING",
+        start_code: str | None = None,
+        started_ago: float = 0,
+    ) -> None:
+        self.code, self.start_code = code, start_code or code
+        self.status, self.started_ago = status, started_ago
         self.started: list[dict[str, str]] = []
         self.described: list[str] = []
 
@@ -82,10 +90,11 @@ class Machine:
             raise ClientError({"Error": {"Code": self.code, "Message": "m"}}, "DescribeExecution")
         return {"status": self.status}
 
-    def start_execution(self, **asked: str) -> None:
+    def start_execution(self, **asked: str) -> dict[str, datetime]:
         self.started.append(asked)
-        if self.code:
-            raise ClientError({"Error": {"Code": self.code, "Message": "m"}}, "StartExecution")
+        if self.start_code:
+            raise ClientError({"Error": {"Code": self.start_code, "Message": "m"}}, "StartExecution")
+        return {"startDate": datetime.now(UTC) - timedelta(seconds=self.started_ago)}
 
 
 def test_execution_is_named_by_the_generation_and_carries_its_id_alone() -> None:
@@ -102,7 +111,15 @@ def test_starting_again_is_harmless() -> None:
     assert len(machine.started) == 1
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist", "ThrottlingException"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
+def test_start_that_is_put_off_is_told_apart_from_one_that_fails(code: str) -> None:
+    with pytest.raises(WorkflowBusyError, match=code):
+        StepFunctionsWorkflow(Machine(code), "arn").start("gen_1")
+    with pytest.raises(WorkflowBusyError, match=code):
+        StepFunctionsWorkflow(Machine(code), MACHINE).go_on("gen_1", 0, CALLERS)
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "StateMachineDoesNotExist"])
 def test_any_other_refusal_is_an_error(code: str) -> None:
     with pytest.raises(ClientError, match=code):
         StepFunctionsWorkflow(Machine(code), "arn").start("gen_1")
@@ -118,47 +135,57 @@ def test_later_executions_bear_their_number() -> None:
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:easel-generate-dev"
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:easel-generate-dev"
+CALLERS = "arn:aws:states:eu-west-1:123456789012:execution:easel-generate-dev:a-name-of-the-callers"
 STATUSES = [
-    ("RUNNING", True), ("PENDING_REDRIVE", False), ("FAILED", False), ("TIMED_OUT", False),
-    ("ABORTED", False), ("SUCCEEDED", False),
+    ("RUNNING", "carried"), ("PENDING_REDRIVE", "over"), ("FAILED", "over"), ("TIMED_OUT", "over"),
+    ("ABORTED", "over"), ("SUCCEEDED", "over"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "carried"), STATUSES)
-def test_only_a_running_execution_carries_its_generation(status: str, carried: bool) -> None:
-    machine = Machine(status=status)
-    assert StepFunctionsWorkflow(machine, MACHINE).is_carried("gen_1", 0) is carried
+def test_execution_that_was_not_there_is_started_and_nothing_is_asked() -> None:
+    machine = Machine()
+    assert StepFunctionsWorkflow(machine, MACHINE).go_on("gen_1", 2) == "started"
+    (asked,) = machine.started
+    assert asked["name"] == "gen_1-2"
+    assert machine.described == []
+
+
+def test_start_of_one_that_runs_is_answered_with_it_and_nothing_is_asked() -> None:
+    machine = Machine(started_ago=61)
+    assert StepFunctionsWorkflow(machine, MACHINE).go_on("gen_1", 0) == "carried"
+    assert machine.described == []
+
+
+@pytest.mark.parametrize(("status", "carriage"), STATUSES)
+def test_of_one_whose_name_is_taken_is_asked_how_it_stands(status: str, carriage: str) -> None:
+    machine = Machine(start_code="ExecutionAlreadyExists", status=status)
+    assert StepFunctionsWorkflow(machine, MACHINE).go_on("gen_1", 0) == carriage
     assert machine.described == [f"{EXECUTION}:gen_1"]
-
-
-def test_execution_that_does_not_exist_is_told_apart_from_one_that_ended() -> None:
-    machine = Machine("ExecutionDoesNotExist")
-    assert StepFunctionsWorkflow(machine, MACHINE).is_carried("gen_1", 2) is None
-    assert machine.described == [f"{EXECUTION}:gen_1-2"]
-
-
-CALLERS = "arn:aws:states:eu-west-1:123456789012:execution:easel-generate-dev:a-name-of-the-callers"
 
 
 def test_generation_that_a_callers_execution_carries_is_asked_for_by_that_ones_arn() -> None:
     machine = Machine()
     workflow = StepFunctionsWorkflow(machine, MACHINE)
-    assert workflow.is_carried("gen_1", 0, CALLERS) is True
-    assert workflow.is_carried("gen_1", 1, CALLERS) is True
-    assert machine.described == [CALLERS, f"{EXECUTION}:gen_1-1"], "the second one is ours"
+    assert workflow.go_on("gen_1", 0, CALLERS) == "carried"
+    assert (machine.started, machine.described) == ([], [CALLERS])
+    assert workflow.go_on("gen_1", 1, CALLERS) == "started", "the second one is ours"
+
+
+def test_callers_execution_that_is_not_there_is_over() -> None:
+    machine = Machine("ExecutionDoesNotExist")
+    assert StepFunctionsWorkflow(machine, MACHINE).go_on("gen_1", 0, CALLERS) == "over"
 
 
 def test_where_callers_carry_their_generations_none_is_started_or_asked_for() -> None:
     with pytest.raises(SettingsError):
         NoWorkflow().start("gen_1")
     with pytest.raises(SettingsError):
-        NoWorkflow().is_carried("gen_1", 0)
+        NoWorkflow().go_on("gen_1", 0)
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
-def test_question_that_is_refused_is_an_error_and_no_answer(code: str) -> None:
-    with pytest.raises(ClientError, match=code):
-        StepFunctionsWorkflow(Machine(code), MACHINE).is_carried("gen_1", 0)
+def test_question_that_is_refused_is_an_error_and_no_answer() -> None:
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        StepFunctionsWorkflow(Machine("AccessDeniedException"), MACHINE).go_on("gen_1", 0, CALLERS)
 
 
 def test_aws_calls_have_time_outs_and_bounded_retries() -> None:

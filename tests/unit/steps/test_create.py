@@ -16,9 +16,11 @@ from easel.errors import (
     AlreadyExistsError,
     IdempotencyMismatchError,
     InvalidRequestError,
+    WorkflowBusyError,
 )
 from easel.ports import Claim, Hold, Idempotency
 from easel.steps.create import fingerprint
+from easel.steps.reconcile import QUIET_SECONDS
 from tests.fakes.memory import MemoryGenerations
 from tests.fakes.pictures import FORMATS, content_type, picture
 from tests.fakes.scene import TENANT, Scene
@@ -220,3 +222,19 @@ def test_key_of_a_request_with_inline_images_is_honoured_too() -> None:
     first = scene.create(key="k", **EDIT, images=images)
     assert scene.create(key="k", **EDIT, images=images).id == first.id
     assert len(scene.images.objects) == 1
+
+
+def test_generation_whose_start_is_put_off_is_accepted_and_started_by_reconcile() -> None:
+    scene = Scene()
+    start = scene.workflow.start
+
+    def put_off(*_: object) -> None:
+        raise WorkflowBusyError("ThrottlingException")
+
+    scene.workflow.start = put_off  # type: ignore[method-assign, assignment]
+    made = scene.create()
+    assert scene.now(made).status is Status.QUEUED
+    scene.workflow.start = start  # type: ignore[method-assign]
+    scene.clock.sleep(QUIET_SECONDS + 1)
+    assert scene.reconciler.sweep()["restarted"] == 1
+    assert scene.workflow.ids == [made.id]

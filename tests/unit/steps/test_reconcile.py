@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from easel.domain.generation import AttemptState, Generation, Status
-from easel.errors import EaselError, VersionConflictError
+from easel.errors import EaselError, VersionConflictError, WorkflowBusyError
 from easel.steps.reconcile import (
     CARRIERS_MAX,
     GRACE_SECONDS,
@@ -90,6 +90,41 @@ def test_generation_that_is_carried_is_left_alone() -> None:
     assert scene.reconciler.look_after(made.id) == "carried"
     assert scene.now(made) == before
     assert scene.workflow.ids == [made.id]
+
+
+def test_thousands_that_are_carried_do_not_keep_the_one_behind_them_waiting_for_ever() -> None:
+    scene = Scene()
+    carried = [scene.create() for _ in range(30)]
+    scene.clock.sleep(1)
+    lost = never_started(scene)
+    lie(scene)
+    go_on = scene.workflow.go_on
+
+    def slowly(*which: Any) -> Any:
+        scene.clock.sleep(SWEEP_SECONDS / 8)  # so that a run comes to ten of them
+        return go_on(*which)
+
+    scene.workflow.go_on = slowly  # type: ignore[assignment, method-assign]
+    for _ in range(4):
+        scene.reconciler.sweep()
+        scene.clock.sleep(60 - SWEEP_SECONDS)
+    assert scene.workflow.ids == [*(one.id for one in carried), lost.id]
+
+
+def test_start_that_is_put_off_is_made_up_for_by_the_next_run() -> None:
+    scene = Scene()
+    made = never_started(scene)
+    lie(scene)
+    go_on, scene.workflow.go_on = scene.workflow.go_on, busy  # type: ignore[assignment, method-assign]
+    with pytest.raises(ExceptionGroup):
+        scene.reconciler.sweep()
+    scene.workflow.go_on = go_on  # type: ignore[method-assign]
+    assert scene.reconciler.sweep() == NOTHING | {"restarted": 1}
+    assert scene.workflow.ids == [made.id]
+
+
+def busy(*_: Any) -> Any:
+    raise WorkflowBusyError("ThrottlingException")
 
 
 def test_generation_that_moved_a_moment_ago_is_not_looked_at() -> None:

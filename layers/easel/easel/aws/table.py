@@ -180,6 +180,20 @@ class DynamoGenerations:
             ExpressionAttributeValues={":yes": {"BOOL": True}},
         )
 
+    def note_looked_at(self, generation_id: str, now: datetime) -> None:
+        """Behind the others in the index of open generations, where it still lies there."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=generation_key(generation_id),
+                UpdateExpression="SET open_sk = :now",
+                ConditionExpression="attribute_exists(open_pk)",
+                ExpressionAttributeValues={":now": {"S": now.isoformat()}},
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+
     def list(
         self, tenant: str, *, status: str | None, model: str | None, limit: int, cursor: str | None
     ) -> Page:

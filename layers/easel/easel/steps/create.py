@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from easel.domain.ledger import Reserving, reservings
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
 from easel.domain.webhooks import refuse_plain_webhook
-from easel.errors import AlreadyExistsError, ConflictError, IdempotencyMismatchError
+from easel.errors import AlreadyExistsError, ConflictError, IdempotencyMismatchError, WorkflowBusyError
 from easel.ports import Clock, GenerationStore, Hold, Idempotency, Tenants, VendorKeys, Workflow
 from easel.routing import BY_CALLER, Choice, Policy, choose
 from easel.steps.forecast import Forecast
@@ -133,7 +134,9 @@ class Creator:
 
     def _started(self, generation: Generation) -> Generation:
         if generation.status is Status.QUEUED and generation.origin.execution is None:
-            self.workflow.start(generation.id)
+            # It is accepted: were it refused now, its caller would ask for another. Reconcile starts it.
+            with suppress(WorkflowBusyError):
+                self.workflow.start(generation.id)
         return generation
 
 

@@ -1,7 +1,9 @@
 """Reconcile: find generations, batches and deliveries that no execution carries; bring each to its end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from easel.domain.delivery_facts import delivery_given_up
 from easel.domain.facts import Tell, queue, reconciled, waited_seconds
@@ -18,6 +20,7 @@ GRACE_SECONDS = 30.0  # after a deadline, for the execution to settle by itself
 CARRIERS_MAX = 10  # executions of one generation, before it is ended as it stands
 SWEEP_SECONDS = 40.0  # of one run, below the function's own 60 s; the next run goes on
 CARRIED, RESTARTED, SETTLED, TOLD, ENDED = "carried", "restarted", "settled", "told", "ended"
+FATES: Mapping[str, str] = MappingProxyType({"carried": CARRIED, "started": RESTARTED})
 MENDED = frozenset({RESTARTED, SETTLED, TOLD})  # the fates of what nobody cared for
 
 
@@ -41,19 +44,17 @@ class BatchReconciler:
         if batch.over:
             self.collector.announce(batch)
             return TOLD
-        carried = self.workflow.is_carried(batch.id, batch.carrier)
-        if carried:
-            return CARRIED
+        carriage = self.workflow.go_on(batch.id, batch.carrier)
+        if carriage != "over":
+            return FATES[carriage]
         if batch.carrier >= CARRIERS_MAX:
             self.collector.collect(batch.id, "its executions have failed")
             return SETTLED
-        carrier = batch.carrier if carried is None else batch.carrier + 1
         try:
-            if carrier != batch.carrier:
-                self.store.save(batch.carried_by(carrier, self.clock.now()))
+            self.store.save(batch.carried_by(batch.carrier + 1, self.clock.now()))
         except VersionConflictError:
             return CARRIED
-        self.workflow.start(batch.id, carrier)
+        self.workflow.start(batch.id, batch.carrier + 1)
         return RESTARTED
 
 
@@ -70,21 +71,19 @@ class DeliveryReconciler:
         delivery = self.store.get(delivery_id)
         if delivery is None or delivery.over:
             return ENDED
-        carried = self.workflow.is_carried(delivery.id, delivery.carrier)
-        if carried:
-            return CARRIED
-        carrier = delivery.carrier if carried is None else delivery.carrier + 1
+        carriage = self.workflow.go_on(delivery.id, delivery.carrier)
+        if carriage != "over":
+            return FATES[carriage]
         try:
-            if carrier > CARRIERS_MAX:
+            if delivery.carrier >= CARRIERS_MAX:
                 given_up = delivery.given_up()
                 self.store.save(given_up)
                 self.tell(delivery_given_up(given_up))
                 return SETTLED
-            if carrier != delivery.carrier:
-                self.store.save(delivery.carried_by(carrier))
+            self.store.save(delivery.carried_by(delivery.carrier + 1))
         except VersionConflictError:
             return CARRIED
-        self.workflow.start(delivery.id, carrier)
+        self.workflow.start(delivery.id, delivery.carrier + 1)
         return RESTARTED
 
 
@@ -104,7 +103,8 @@ class Reconciler:
         """Look after each generation that is not done and has not moved for a while; how many met which fate.
 
         One that cannot be looked after does not keep the others waiting: what went wrong is raised at the
-        end, as an ExceptionGroup.
+        end, as an ExceptionGroup. Nor do thousands that are carried, as while they wait for a vendor's turns:
+        those that were looked at longest ago come first.
         """
         now = self.clock.now()
         fates, faults, longest = [], [], 0.0
@@ -156,15 +156,13 @@ class Reconciler:
             if generation.seconds_left(now) < -GRACE_SECONDS or generation.carrier >= CARRIERS_MAX:
                 self.settler.settle(generation.id)
                 return SETTLED
-            carried = self.workflow.is_carried(generation.id, generation.carrier, generation.origin.execution)
-            if carried:
-                return CARRIED
-            # An execution of the caller's is not ours to start again.
-            anew = carried is None and not (generation.origin.execution and not generation.carrier)
-            carrier = generation.carrier if anew else generation.carrier + 1
-            if carrier != generation.carrier:
-                self.store.save(generation.carried_by(carrier, now))
+            carriage = self.workflow.go_on(generation.id, generation.carrier, generation.origin.execution)
+            if carriage == "carried":
+                self.store.note_looked_at(generation.id, now)
+            if carriage != "over":
+                return FATES[carriage]
+            self.store.save(generation.carried_by(generation.carrier + 1, now))
         except VersionConflictError:
             return CARRIED
-        self.workflow.start(generation.id, carrier)
+        self.workflow.start(generation.id, generation.carrier + 1)
         return RESTARTED
