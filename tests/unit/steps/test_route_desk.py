@@ -119,6 +119,14 @@ def test_no_slot_before_the_deadline_is_waited_for_to_the_deadline_and_takes_non
     assert (slot.at - scene.clock.now()).total_seconds() == pytest.approx(3 * (30 + LATE_SECONDS))
 
 
+def test_of_a_route_whose_next_slot_is_known_to_be_too_late_none_is_asked_for() -> None:
+    scene = scene_of(mule=RouteLimits(per_minute=1))
+    for _ in range(3):
+        turn(scene, create(scene, [MULE], deadline_seconds=3600))
+    scene.states.take_slot = None  # type: ignore[method-assign, assignment]
+    assert later(scene, create(scene, [MULE], deadline_seconds=60)) == 60
+
+
 def test_route_without_a_slot_before_the_deadline_is_passed_over_for_one_that_has() -> None:
     scene = scene_of(dash=RouteLimits(per_minute=2), pixel=RouteLimits(per_minute=1))
     for _ in range(2):

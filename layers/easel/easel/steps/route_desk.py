@@ -140,6 +140,8 @@ class RouteDesk:
         return chosen.state.failures >= BREAKER_FAILURES and not self.states.probe(chosen.route, now)
 
     def _slot(self, decision: Decision, latest: datetime, now: datetime) -> datetime | None:
+        if decision.at > latest:  # all that wait would ask in vain, and fill the one item that a route has
+            return None
         spacing = self._limits(decision.route).spacing_seconds
         if not spacing and decision.hold is not Hold.LIMITED:
             return decision.at
