@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from easel.aws.ledger import SPREAD, DynamoUsage
+from easel.aws.ledger import KEYS, SPREAD, DynamoUsage
 from easel.aws.table import DynamoGenerations
 from easel.domain.generation import Generation, Reservation, Status
 from easel.domain.ledger import COSTS, COUNTS, DOLLARS, UsageRow, cost_usd, usage_rows
@@ -357,11 +357,13 @@ def test_usage_is_of_one_tenant_and_of_the_days_that_are_asked_for(ledger: Ledge
 def test_writes_of_one_day_model_and_route_are_spread_over_a_few_items(dynamodb: Any) -> None:
     table = make_table(dynamodb)
     ledger = Ledger(DynamoGenerations(dynamodb, table, 90, FakeClock()), DynamoUsage(dynamodb, table))
-    for _ in range(40):
+    for _ in range(120):
         ledger.end(ledger.take())
     rows = ledger.rows()
-    assert 2 < len(rows) <= SPREAD
-    assert sum(row.counts["canceled"] for row in rows) == 40
+    assert SPREAD / 2 < len(rows) <= SPREAD
+    assert sum(row.counts["canceled"] for row in rows) == 120
+    keys = {item["pk"]["S"] for item in dynamodb.scan(TableName=table)["Items"]}
+    assert len({key for key in keys if key.startswith("usage")}) == KEYS
 
 
 def test_usage_of_many_pages_is_whole(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:

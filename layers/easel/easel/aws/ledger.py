@@ -2,9 +2,10 @@
 
 pk "account#OWNER"  sk "2026-11"  usd of the month, day_21 of its 21st; reserved and spent in one number
                     sk "now"      running: generations at work
-pk "usage#TENANT"   sk "2026-11-21#MODEL#ROUTE#7"  what was used; the last number spreads the writes
+pk "usage7#TENANT"  sk "2026-11-21#MODEL#ROUTE#23"  what was used; both numbers spread the writes
 """
 
+import heapq
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date
 from decimal import Decimal
@@ -13,7 +14,9 @@ from typing import Any
 from easel.domain.generation import Generation
 from easel.domain.ledger import COSTS, COUNTS, DOLLARS, Reserving, UsageRow, cost_usd, usage_rows
 
-SPREAD = 8  # items that share the writes of one day, model and route
+# Items that share the writes of one day, model and route: transactions that meet at one cancel each other, at
+# 1,000 images a second each takes 31. Keys that these lie under: each takes 250 units a second then.
+SPREAD, KEYS = 32, 8
 
 
 def reserve(table: str, reserving: Reserving, day: date) -> list[dict[str, Any]]:
@@ -75,19 +78,23 @@ class DynamoUsage:
         self._table = table
 
     def rows(self, tenant: str, first: date, last: date) -> Iterator[UsageRow]:
-        """Queries of the tenant's items; consistent, so that what has ended is in it."""
+        """Queries of the tenant's items, by day; consistent, so that what has ended is in it."""
+        items = (self._items(_usage(tenant, number), first, last) for number in range(KEYS))
+        yield from map(_row, heapq.merge(*items, key=lambda item: item["sk"]["S"]))
+
+    def _items(self, key: str, first: date, last: date) -> Iterator[Mapping[str, Any]]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :usage AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues={
-                ":usage": {"S": f"usage#{tenant}"},
+                ":usage": {"S": key},
                 ":first": {"S": first.isoformat()},
                 ":last": {"S": f"{last.isoformat()}~"},
             },
         )
         for page in pages:
-            yield from (_row(item) for item in page["Items"])
+            yield from page["Items"]
 
     def spent(self, owner: str, day: date) -> Mapping[str, Decimal]:
         """Two consistent key reads."""
@@ -97,7 +104,7 @@ class DynamoUsage:
 def _used(table: str, row: UsageRow, generation_id: str) -> dict[str, Any]:
     spread = sum(generation_id.encode()) % SPREAD
     key = {
-        "pk": {"S": f"usage#{row.tenant}"},
+        "pk": {"S": _usage(row.tenant, spread % KEYS)},
         "sk": {"S": f"{row.day.isoformat()}#{row.model}#{row.route}#{spread}"},
     }
     numbers: dict[str, Decimal | int] = dict(row.counts)
@@ -110,6 +117,11 @@ def _used(table: str, row: UsageRow, generation_id: str) -> dict[str, Any]:
     texts = {":currency": {"S": row.currency}}
     update = _update(table, key, f"SET currency = :currency ADD {add}", {**values, **texts})
     return {"Update": update["Update"] | {"ExpressionAttributeNames": names}}
+
+
+def _usage(tenant: str, number: int) -> str:
+    """The first key is the one that all once lay under."""
+    return f"usage{number or ''}#{tenant}"
 
 
 def _row(item: Mapping[str, Any]) -> UsageRow:
