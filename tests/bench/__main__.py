@@ -24,6 +24,7 @@ from tests.bench import (
     manifest,
     persist,
     picture,
+    rates,
     reads,
     scale,
     waiting,
@@ -53,12 +54,13 @@ PARTS: tuple[tuple[str, Callable[[], Sequence[Row]]], ...] = (
     ),
     ("What a generation costs when thousands went before it", growth.rows),
     ("The local stack's pace on this machine", scale.rows),
+    ("Under AWS's quotas: images a second, and what becomes of them (simulated)", rates.rows),
     ("Reads", reads.rows),
     ("Reading a batch's manifest (the Prepare step; one process each)", manifest.rows),
     ("The console's gallery (1280 x 800, headless Chromium)", gallery.rows),
 )
 # What a part has to show besides its rows.
-TABLES: dict[str, Callable[[], str]] = {"waiting": waiting.table, "cost": cost.table}
+TABLES: dict[str, Callable[[], str]] = {"waiting": waiting.table, "cost": cost.table, "rates": rates.table}
 FOLDER = Path("build")
 PICTURE = Path("tests/bench/bench.svg")  # the README's
 
