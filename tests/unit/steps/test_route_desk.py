@@ -15,6 +15,8 @@ from easel.domain.money import Money
 from easel.errors import AnswerLostError
 from easel.steps.route_desk import (
     DRAIN_SPACING_SECONDS,
+    LINE_SHARE,
+    LOOK_SECONDS_MAX,
     LOST_SHARE,
     PAUSE_SECONDS,
     PLACE_SHARE,
@@ -220,12 +222,26 @@ def test_route_without_a_limit_of_tasks_always_has_a_place() -> None:
     assert scene.states.states == {}
 
 
-def test_full_route_is_looked_at_again_soon_and_holds_no_slot() -> None:
+def test_those_who_wait_for_a_place_of_a_full_route_come_one_after_the_other() -> None:
     scene = scene_of(plus=RouteLimits(running=2))
     assert all(place(scene, plus(scene)) for _ in range(2))
-    waiting = plus(scene)
-    assert not place(scene, waiting)
-    assert later(scene, waiting) == 24 * PLACE_SHARE, "long before a place would be lost"
+    waiting = [plus(scene) for _ in range(4)]
+    assert not place(scene, waiting[0])
+    soon, apart = 24 * PLACE_SHARE, 24 / 2 * LINE_SHARE
+    turns = [(turn(scene, one).at - scene.clock.now()).total_seconds() for one in waiting]
+    assert turns == [soon, apart, 2 * apart, 3 * apart], "long before a place would be lost"
+
+
+def test_one_whose_turn_has_come_looks_for_a_place_less_and_less() -> None:
+    scene = scene_of(plus=RouteLimits(running=2))
+    slot = Slot(route=PLUS, at=scene.clock.now(), because="a test")
+    looks = []
+    for _ in range(12):
+        looks.append(scene.desk.until_next_look(slot, scene.catalogue.routes[PLUS]))
+        scene.clock.sleep(looks[-1])
+    assert looks[:3] == [24 * PLACE_SHARE] * 3
+    assert looks == sorted(looks)
+    assert looks[-1] == LOOK_SECONDS_MAX
 
 
 def test_place_is_held_while_the_vendor_works_and_freed_when_it_is_done() -> None:

@@ -242,7 +242,10 @@ def test_no_more_tasks_run_at_a_route_than_it_takes() -> None:
     taken = said(200, {"output": {"task_id": "d-1", "task_status": "PENDING"}, "request_id": "r"})
     scene = limited([taken] * 3, running=2)
     waiting = [plus(scene) for _ in range(3)]
-    assert [scene.submitter.submit(one.id).next for one in waiting] == ["wait", "wait", "submit"]
+    after = [scene.submitter.submit(one.id) for one in waiting]
+    assert [one.next for one in after] == ["wait", "wait", "submit"]
+    scene.clock.sleep(after[2].wait_seconds)
+    assert scene.submitter.submit(waiting[2].id).next == "submit", "no place is free yet"
     scene.script.answers = [dashscope_task("FAILED", code="DataInspectionFailed", message="no")]
     assert scene.poller.poll(waiting[0].id).next == "settle"
     scene.script.answers = [taken]

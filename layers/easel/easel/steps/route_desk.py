@@ -27,6 +27,10 @@ PAUSE_SECONDS = 10.0  # after a rate limit that names no time; recovery is usual
 DRAIN_SPACING_SECONDS = 0.25  # between those that waited for the end of such a pause
 PROBED_SECONDS = 5.0  # somebody else probes the route: look again after this
 PLACE_SHARE = 0.25  # of the route's typical time, until a place is looked for again
+# Of the time in which a place comes free: so far apart are those who wait for one. No place waits for them,
+# also where tasks take half as long as when the line was formed (tests/unit/steps/test_full_routes.py).
+LINE_SHARE = 0.5
+LATE_SHARE, LOOK_SECONDS_MAX = 0.5, 60.0  # of the time since a turn came, until a place is looked for again
 LOST_SHARE = 5.0  # of it, until a place is taken for lost: its holder may have been canceled, or have died
 
 
@@ -47,31 +51,31 @@ class RouteDesk:
     tell: Tell
 
     def turn(self, generation: Generation) -> Slot | Later | None:
-        """The route to ask, when, and why. A slot in the future is this generation's own, which only a rate
-        limit gives: all that wait for a failing or a full route would come at once. None: no route is left
-        that may be asked."""
+        """The route to ask, when, and why. A slot in the future is this generation's own; a failing route
+        gives none: all that wait for it would come at once. None: no route is left that may be asked."""
         now = self.clock.now()
         routes = [self.catalogue.routes[name] for name in remaining_routes(generation)]
         candidates = self._candidates(routes)
         while candidates:
             decision = decide(candidates, now, reason(generation))
             chosen = next(one for one in candidates if one.route == decision.route)
-            if decision.hold in (Hold.FAILING, Hold.FULL):
+            if decision.hold is Hold.FAILING:
                 return Later(decision.at)
             if self._is_probed_by_another(chosen, now):
                 later = chosen.state._replace(open_until=now + timedelta(seconds=PROBED_SECONDS))
                 candidates = [one._replace(state=later) if one is chosen else one for one in candidates]
                 continue
-            at = self._slot(decision, generation.deadline_at, now)
+            usual = self.catalogue.routes[chosen.route].typical_seconds
+            expected = expectation(chosen.state.took, usual)
+            at = self._slot(decision, expected.typical, generation.deadline_at, now)
             if at is not None:
-                usual = self.catalogue.routes[chosen.route].typical_seconds
                 return Slot(
                     route=decision.route,
                     at=at,
                     because=decision.because,
                     failures=chosen.state.failures,
                     taken_at=now,
-                    expected=expectation(chosen.state.took, usual),
+                    expected=expected,
                 )
             candidates.remove(chosen)
         return Later(generation.deadline_at) if routes else None  # there is no slot before the deadline
@@ -92,6 +96,12 @@ class RouteDesk:
         now = self.clock.now()
         until = min(generation.deadline_at, now + timedelta(seconds=route.typical_seconds * LOST_SHARE))
         return self.states.take_place(route.limit_scope, generation.id, running, now, until)
+
+    def until_next_look(self, slot: Slot, route: Route) -> float:
+        """Seconds until one whose turn has come, and who found no place, looks for one again: the later it is
+        the longer, as each look takes three billed transitions, and thousands may wait."""
+        late = (self.clock.now() - slot.at).total_seconds() * LATE_SHARE
+        return max(route.typical_seconds * PLACE_SHARE, min(late, LOOK_SECONDS_MAX))
 
     def asks(self, generation: Generation) -> None:
         """Tell that a vendor is about to be asked: to be called once the intent is written."""
@@ -139,10 +149,15 @@ class RouteDesk:
         """A route that was left alone long enough is tried by one generation, not by all that wait."""
         return chosen.state.failures >= BREAKER_FAILURES and not self.states.probe(chosen.route, now)
 
-    def _slot(self, decision: Decision, latest: datetime, now: datetime) -> datetime | None:
+    def _slot(
+        self, decision: Decision, task_seconds: float, latest: datetime, now: datetime
+    ) -> datetime | None:
         if decision.at > latest:  # all that wait would ask in vain, and fill the one item that a route has
             return None
-        spacing = self._limits(decision.route).spacing_seconds
+        limits = self._limits(decision.route)
+        spacing = limits.spacing_seconds
+        if decision.hold is not None and limits.running:
+            spacing = max(spacing, task_seconds / limits.running * LINE_SHARE)
         if not spacing and decision.hold is not Hold.LIMITED:
             return decision.at
         scope = self.catalogue.routes[decision.route].limit_scope

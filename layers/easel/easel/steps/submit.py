@@ -19,7 +19,7 @@ from easel.errors import (
 from easel.ports import Clock, GenerationStore
 from easel.routing import fit_route
 from easel.steps.base import Next, failed_charges, load, resume, until_first_question
-from easel.steps.route_desk import PLACE_SHARE, Later, RouteDesk
+from easel.steps.route_desk import Later, RouteDesk
 from easel.steps.vendor_calls import VendorCalls
 from easel.vendors.base import Failed, Finished, Pending, SubmitAnswer
 from easel.wire import HttpRequest
@@ -79,9 +79,7 @@ class Submitter:
             self.clock.sleep(wait)
         route = self.calls.catalogue.routes[slot.route]
         if not self.desk.take_place(generation, route):
-            if generation.slot is not None:  # another route may take it meanwhile
-                self.store.save(generation.holding(None, now))
-            return self._wait_for_a_turn(generation, route.typical_seconds * PLACE_SHARE)
+            return self._wait_for_a_turn(generation, self.desk.until_next_look(slot, route))
         return self._ask(generation, slot, route)
 
     def _wait_for_a_turn(self, generation: Generation, seconds: float) -> Next:
