@@ -12,6 +12,7 @@ from statistics import fmean
 from easel.aws import ledger, open_index
 from easel.catalogue import CATALOGUE, Route
 from easel.domain import own_cost as own
+from easel.domain.holding import HOLD_SECONDS
 from easel.domain.latency import SAMPLES_MAX
 from tests.bench import waiting
 from tests.bench.deployment import VENDOR, Deployment, Scenario
@@ -56,6 +57,14 @@ def ceilings() -> list[Ceiling]:
     found = [
         Ceiling("Lambda, concurrent executions", busy, LARGE.concurrency, OTHER.concurrency,
                 "5xx of API Gateway's; workflows try again for minutes", "quota L-B99A9384"),
+        Ceiling(
+            "Lambda, where each caller waits",
+            busy + fmean(min(one.seen_seconds, HOLD_SECONDS) for one in tasks),
+            LARGE.concurrency,
+            OTHER.concurrency,
+            "as above",
+            "webhooks, or reads without wait",
+        ),
         Ceiling("Step Functions, state transitions", states, LARGE.transitions.per_second,
                 OTHER.transitions.per_second, "workflows wait, nothing fails", "quota"),
         Ceiling("Step Functions, starts", 1, LARGE.starts.per_second, OTHER.starts.per_second,
