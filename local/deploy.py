@@ -6,6 +6,7 @@ The endpoint is given by its URL; what is peculiar to one emulator comes in as i
 import hashlib
 import io
 import json
+import logging
 import os
 import time
 import zipfile
@@ -62,6 +63,8 @@ def translate(build: Path, packages: "_Packages", parameters: Mapping[str, str])
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
 
+    # It warns that the service's own switches of features are out of its reach.
+    logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
     source = yaml_parse((build / "template.yaml").read_text())
     for name, resource in source["Resources"].items():
         properties = resource.get("Properties", {})

@@ -116,6 +116,14 @@ def _no_metric_math(template: Template) -> None:
             del template["Resources"][name]
 
 
+def _no_gradual_deployment(template: Template) -> None:
+    for kind in ("Application", "DeploymentGroup"):
+        for name in _resources(template, f"AWS::CodeDeploy::{kind}"):
+            del template["Resources"][name]
+    for entry in _resources(template, "AWS::Lambda::Alias").values():
+        entry.pop("UpdatePolicy", None)
+
+
 def _table_expiry(endpoint: AwsEndpoint, stack: str, template: Template) -> None:
     cloudformation, dynamodb = endpoint.client("cloudformation"), endpoint.client("dynamodb")
     for name, entry in _resources(template, "AWS::DynamoDB::Table").items():
@@ -136,5 +144,6 @@ GAPS = (
     Gap("It holds every retained layer version, of 20 MB each, in its memory.", _no_retained_layers),
     Gap("It has no saved log queries.", _no_saved_queries),
     Gap("It has alarms on one metric only, not on metric math or queries.", _no_metric_math),
+    Gap("It has no CodeDeploy: an alias goes over to a new version at once.", _no_gradual_deployment),
     Gap("A table's time to live is not switched on.", mend=_table_expiry),
 )

@@ -1,0 +1,225 @@
+"""The template as it is offered: its parameters, the stages that set them, what outlives the stack."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.template import RESOURCES, ROOT, TEMPLATE
+
+PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
+FUNCTIONS = {
+    name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"
+}
+STAGES = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+KEPT = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::SQS::Queue"}
+# They may be too long for a version's description. The API and MCP read of them only whose links are trusted.
+TOO_LONG = {"VendorBaseUrls", "ExtraResultHosts"}
+
+each_parameter = pytest.mark.parametrize("name", PARAMETERS)
+
+
+def fits(name: str, value: object) -> bool:
+    """Whether the parameter may have this value."""
+    rule = PARAMETERS[name]
+    if "AllowedValues" in rule:
+        return str(value) in [str(one) for one in rule["AllowedValues"]]
+    if rule["Type"] == "Number":
+        return bool(rule["MinValue"] <= float(str(value)) <= rule.get("MaxValue", float("inf")))
+    return bool(re.fullmatch(rule["AllowedPattern"], str(value))) and len(str(value)) <= rule.get(
+        "MaxLength", 4096
+    )
+
+
+def overrides(stage: str) -> dict[str, str]:
+    """The parameters that a stage is deployed with."""
+    deploy = STAGES[stage]["deploy"]["parameters"]
+    return dict(pair.split("=", 1) for pair in deploy["parameter_overrides"])
+
+
+def holds(condition: Any, values: dict[str, Any]) -> bool:
+    """What a condition of the template comes to with these values of the parameters."""
+    if isinstance(condition, str):
+        return holds(TEMPLATE["Conditions"][condition], values)
+    ((function, operands),) = condition.items()
+    if function == "Equals":
+        left, right = (values[one["Ref"]] if isinstance(one, dict) else one for one in operands)
+        return bool(left == right)
+    met = [holds(one, values) for one in operands]
+    return {"Not": not met[0], "And": all(met), "Or": any(met)}[function]
+
+
+def broken(**values: str) -> list[str]:
+    """The rules that a deployment breaks with these values, all others being the defaults."""
+    given = {name: rule["Default"] for name, rule in PARAMETERS.items()} | values
+    assert all(fits(name, value) for name, value in values.items())
+    return [
+        name
+        for name, rule in TEMPLATE["Rules"].items()
+        if holds(rule["RuleCondition"], given)
+        and not all(holds(one["Assert"], given) for one in rule["Assertions"])
+    ]
+
+
+def references(value: Any) -> Iterator[str]:
+    """What is referred to, however deep."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "Ref":
+                yield inner
+            elif key == "Sub":
+                yield from re.findall(r"\$\{([A-Za-z]+)\}", inner)
+            else:
+                yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+# ── Parameters ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@each_parameter
+def test_every_parameter_says_what_it_is_for_and_what_it_may_be(name: str) -> None:
+    rule = PARAMETERS[name]
+    assert rule["Description"].endswith(".")
+    if "AllowedValues" not in rule:
+        assert "AllowedPattern" in rule or "MinValue" in rule
+        assert rule["ConstraintDescription"].startswith("is "), "CloudFormation says: parameter X is ..."
+    assert fits(name, rule["Default"])
+
+
+def test_every_parameter_is_in_one_group_of_the_console() -> None:
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Stage", "Prod"),
+        ("VendorBaseUrls", "https://proxy.example"),
+        ("ExtraResultHosts", "a.example, b.example"),
+        ("VendorLimits", "none"),
+        ("AlarmEmail", "somebody"),
+        ("DomainName", "https://images.example.com"),
+        ("CustomerKeyArn", "alias/mine"),
+        ("SubnetIds", "subnet-0a1b2c3d "),
+        ("SecurityGroupIds", "default"),
+        ("BatchConcurrency", "0"),
+    ],
+)
+def test_value_that_would_fail_later_is_refused_at_once(name: str, value: str) -> None:
+    assert not fits(name, value)
+
+
+def test_parameters_that_belong_together_are_set_together() -> None:
+    certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b"
+    assert broken() == []
+    assert broken(DomainName="images.example.com") == ["DomainHasItsCertificate"]
+    assert broken(HostedZoneId="Z1") == ["ZoneHasItsDomain"]
+    assert broken(SubnetIds="subnet-0a") == ["NetworkIsWhole"]
+    assert broken(SecurityGroupIds="sg-0a") == ["NetworkIsWhole"]
+    assert broken(Stage="prod") == ["ProdTellsSomebody"]
+    assert not broken(
+        Stage="prod",
+        AlarmEmail="a@b.example",
+        SubnetIds="subnet-0a",
+        SecurityGroupIds="sg-0a",
+        DomainName="images.example.com",
+        CertificateArn=certificate,
+        HostedZoneId="Z1",
+    )
+
+
+# ── Stages ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("environment", "stage"), [("default", "dev"), ("prod", "prod")])
+def test_every_stage_sets_parameters_that_there_are_to_values_that_are_allowed(
+    environment: str, stage: str
+) -> None:
+    values = overrides(environment)
+    assert values["Stage"] == stage
+    assert set(values) <= set(PARAMETERS)
+    assert all(fits(name, value) for name, value in values.items())
+    assert STAGES[environment]["deploy"]["parameters"]["tags"] == ["project=easel", f"stage={stage}"]
+    assert STAGES[environment]["global"]["parameters"]["stack_name"] == f"easel-{stage}"
+
+
+def test_prod_is_stricter_than_dev_and_not_deployed_without_somebody_to_tell() -> None:
+    default = {name: rule["Default"] for name, rule in PARAMETERS.items()}
+    dev, prod = default | overrides("default"), default | overrides("prod")
+    assert dev["DeploymentType"] == "AllAtOnce" != prod["DeploymentType"]
+    for name in ("LogRetentionDays", "RestoreDays"):
+        assert int(prod[name]) > int(dev[name])
+    assert broken(**overrides("default")) == []
+    assert broken(**overrides("prod")) == ["ProdTellsSomebody"]
+
+
+# ── What stays, and what changes by and by ────────────────────────────────────────────────────────────
+
+
+def test_what_cannot_be_made_again_outlives_the_stack_and_its_replacement() -> None:
+    stateful = {name: one for name, one in RESOURCES.items() if one["Type"] in KEPT}
+    assert len(stateful) == 6
+    for name, one in stateful.items():
+        assert one["DeletionPolicy"] == one["UpdateReplacePolicy"] == "Retain", name
+    assert RESOURCES["Table"]["Properties"]["DeletionProtectionEnabled"] is True
+    assert RESOURCES["ImageBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_what_lies_for_some_days_only_is_not_kept_longer_as_an_old_version() -> None:
+    rules = RESOURCES["ImageBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    passing = [rule for rule in rules if "ExpirationInDays" in rule]
+    assert len(passing) == 3
+    assert all(rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1} for rule in passing)
+
+
+def test_functions_that_callers_wait_for_change_by_and_by_watched_by_alarms_that_there_are() -> None:
+    gradual = {name for name, one in FUNCTIONS.items() if "DeploymentPreference" in one}
+    assert (
+        gradual
+        == {"ApiFunction", "McpFunction"}
+        == {n for n, f in FUNCTIONS.items() if "AutoPublishAlias" in f}
+    )
+    alarms = [
+        one["Properties"]["AlarmName"]
+        for one in RESOURCES.values()
+        if one["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    for name in gradual:
+        preference = FUNCTIONS[name]["DeploymentPreference"]
+        assert preference["Type"] == {"Ref": "DeploymentType"}
+        assert preference["Alarms"]
+        assert all(alarm in alarms for alarm in preference["Alarms"])
+
+
+@pytest.mark.parametrize("name", ["ApiFunction", "McpFunction"])
+def test_change_of_a_parameter_alone_is_a_version_of_its_own(name: str) -> None:
+    function, everywhere = FUNCTIONS[name], TEMPLATE["Globals"]["Function"]
+    settings = [
+        everywhere["Environment"],
+        everywhere["VpcConfig"],
+        function["Environment"],
+        function["SnapStart"],
+    ]
+    wanted = set(references(settings)) & set(PARAMETERS) - TOO_LONG
+    described = set(references(function["VersionDescription"]))
+    assert len(wanted) > 5
+    assert described == wanted
+    longest = {name: PARAMETERS[name].get("MaxLength", 0) for name in described} | {
+        "DefaultTenant": 64,
+        "Stage": 16,
+    }
+    assert sum(longest.values()) + 17 + len("WARNING cheapest 3650") + len(described) <= 256, (
+        "what Lambda takes"
+    )
+
+
+def test_roles_of_all_functions_have_what_all_have() -> None:
+    roles = {one["Ref"] for one in RESOURCES["OfAllFunctions"]["Properties"]["Roles"]}
+    assert roles == {f"{name}Role" for name in FUNCTIONS} | {"BatchStateMachineRole"}
