@@ -36,13 +36,16 @@ screenshots: setup browser ## Photograph the console, for the README (tests/brow
 bench: setup browser valgrind ## Measure, and print the figures beside their targets (build/bench.json, bench.svg; ARGS=)
 	@$(PYTHON) -m tests.bench $(ARGS)
 
-check: setup ## Check formatting, style, types and the template
+check: setup ## Check formatting, style, types, the template and the workflows
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@$(SAM) validate --lint
+	@.venv/bin/cfn-lint --include-checks I --include-experimental --non-zero-exit-code informational template.yaml
+	@tests/checkov/check.sh
+	@$(PYTHON) -m pytest --quiet --no-header tests/unit/test_*_definition.py tests/unit/test_workflow_run.py
 
-lint: check ## The same as check
+lint: check build ## The same as check, and sam build
 
 format: setup ## Format the code and mend what can be mended
 	@$(PYTHON) -m ruff format .
@@ -51,17 +54,18 @@ format: setup ## Format the code and mend what can be mended
 build: setup ## Build the deployable packages into .aws-sam/build, for `sam deploy`
 	@$(SAM) build
 
-UV_COMPILE := $(PYTHON) -m uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url pyproject.toml
+UV_COMPILE := $(PYTHON) -m uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url
 
-lock: setup ## Resolve the lock file and the layer's requirements anew from pyproject.toml
+lock: setup ## Resolve the lock file and the layer's requirements anew from pyproject.toml, and Checkov's
 	@$(PYTHON) -m pip install --quiet uv==0.13.8
-	@$(UV_COMPILE) --universal --python-version 3.11 --group local --group dev --output-file requirements.lock
-	@$(UV_COMPILE) --python-version 3.13 --python-platform aarch64-manylinux2014 \
+	@$(UV_COMPILE) pyproject.toml --universal --python-version 3.11 --group local --group dev --output-file requirements.lock
+	@$(UV_COMPILE) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux2014 \
 		--constraint requirements.lock --output-file layers/easel/requirements.txt
-	@$(UV_COMPILE) --python-version 3.13 --python-platform aarch64-manylinux2014 --group mcp \
+	@$(UV_COMPILE) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux2014 --group mcp \
 		--constraint requirements.lock --output-file layers/mcp/requirements.all
 	@grep -vxFf layers/easel/requirements.txt layers/mcp/requirements.all >layers/mcp/requirements.txt
 	@rm layers/mcp/requirements.all
+	@echo checkov | $(UV_COMPILE) - --universal --python-version 3.11 --output-file tests/checkov/requirements.txt
 
 key: setup ## Make an API key: make key TENANT=name (STACK=name: on that one on AWS; ADMIN=1: may administer)
 	@$(PYTHON) -m local.keys --tenant "$(TENANT)" $(if $(STACK),--stack "$(STACK)") $(if $(ADMIN),--admin)

@@ -9,10 +9,15 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = {
-    "formatting": ("ruff", "format", "--check", "."),
-    "style": ("ruff", "check", "."),
-    "types": ("mypy",),
-    "template": ("samcli", "validate", "--lint"),
+    "formatting": (sys.executable, "-m", "ruff", "format", "--check", "."),
+    "style": (sys.executable, "-m", "ruff", "check", "."),
+    "types": (sys.executable, "-m", "mypy"),
+    "template": (sys.executable, "-m", "samcli", "validate", "--lint"),
+    "template, with what is only a hint or an experiment": (
+        *(str(Path(sys.executable).with_name("cfn-lint")), "template.yaml", "--include-checks", "I"),
+        *("--include-experimental", "--non-zero-exit-code", "informational"),
+    ),
+    "template's security": ("tests/checkov/check.sh",),
 }
 LIMIT_SECONDS = 300.0
 
@@ -21,7 +26,7 @@ LIMIT_SECONDS = 300.0
 def test_the_linters_find_nothing(subject: str) -> None:
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     result = subprocess.run(
-        [sys.executable, "-m", *TOOLS[subject]],
+        TOOLS[subject],
         cwd=REPOSITORY,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -51,6 +56,7 @@ def test_the_second_layer_carries_nothing_that_the_first_has() -> None:
     assert not layer_requirements("easel") & layer_requirements("mcp")
 
 
-def test_the_lock_file_names_no_registry() -> None:
-    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
+@pytest.mark.parametrize("file", ["requirements.lock", "tests/checkov/requirements.txt"])
+def test_a_lock_file_pins_everything_and_names_no_registry(file: str) -> None:
+    lines = (REPOSITORY / file).read_text().splitlines()
     assert all("==" in line and "://" not in line and not line.startswith("-") for line in lines)
