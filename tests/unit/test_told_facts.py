@@ -125,6 +125,26 @@ def test_one_ask_that_may_be_billed_is_no_double_bill() -> None:
     assert named(scene, "ended")[0]["code"] == "submission_unknown"
 
 
+def test_generation_that_a_step_of_ours_failed_counts_and_one_that_a_vendor_failed_does_not() -> None:
+    scene = Scene(mule_submitted(), mule_error(500), mule_failed())
+    broken = scene.create()
+    scene.settler.settle(broken.id, "TypeError")
+    assert total(scene, "StepsFailed") == 1
+    go(scene, scene.create())
+    assert total(scene, "Ended") == 2
+    assert total(scene, "StepsFailed") == 1
+
+
+def test_generation_whose_ask_was_never_answered_for_counts_as_a_failed_step() -> None:
+    scene = Scene(RuntimeError("a fault of ours"))
+    made = scene.create()
+    with pytest.raises(RuntimeError):
+        scene.submitter.submit(made.id)
+    scene.settler.settle(made.id, "RuntimeError")
+    assert scene.now(made).status is Status.FAILED
+    assert total(scene, "StepsFailed") == 1
+
+
 def test_what_came_back_is_no_cost() -> None:
     scene = Scene(said(202, {"jobId": "job_1", "status": "pending", "creditCost": 2}))
     made = scene.create(**PIXELDOJO)
@@ -396,7 +416,7 @@ def test_vendors_code_is_cut_to_a_codes_length() -> None:
 
 
 def test_every_metric_is_counted_by_what_its_table_says() -> None:
-    assert len(METRICS) == 14
+    assert len(METRICS) == 15
     assert {metric.by for metric in METRICS.values()} == {None, "route", "status", "fate"}
 
 

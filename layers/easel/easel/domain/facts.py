@@ -48,6 +48,7 @@ METRICS: Mapping[str, Metric] = {
     "BilledUsd": Metric("None"),  # less what came back
     "PossiblyBilledUsd": Metric("None"),
     "PossiblyDoubleBilled": Metric("Count"),  # generations of which two asks or more may be billed
+    "StepsFailed": Metric("Count"),  # generations that no vendor failed: a step did, beyond its retries
     "Reconciled": Metric("Count", by="fate"),
     "WebhookAttemptsFailed": Metric("Count"),
     "DeliveriesGivenUp": Metric("Count"),
@@ -137,6 +138,9 @@ def ended(before: Generation, generation: Generation) -> Fact:
     if attempt is not None:
         about |= {"task_id": attempt.task_id, "vendor_request_id": attempt.request_id}
     counts: dict[str, float] = {"Ended": 1} | _cost(generation)
+    intent = before.attempt is not None and before.attempt.state is AttemptState.INTENT
+    if error and (error.code == "internal" or (intent and generation.status is Status.FAILED)):
+        counts["StepsFailed"] = 1
     open_before = before.attempt is not None and before.attempt.ended_at is None
     if attempt is not None and open_before and generation.status is not Status.CANCELED:
         counts["Success"] = float(attempt.state is AttemptState.SUCCEEDED)
