@@ -63,8 +63,8 @@ def translate(build: Path, packages: "_Packages", parameters: Mapping[str, str])
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
 
-    # It warns that the service's own switches of features are out of its reach.
-    logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
+    # It warns that the service's own metrics and switches of features are out of its reach.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     source = yaml_parse((build / "template.yaml").read_text())
     for name, resource in source["Resources"].items():
         properties = resource.get("Properties", {})

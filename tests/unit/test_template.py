@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +16,10 @@ STAGES = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 KEPT = {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::SQS::Queue"}
 # They may be too long for a version's description. The API and MCP read of them only whose links are trusted.
 TOO_LONG = {"VendorBaseUrls", "ExtraResultHosts"}
+
+DEFAULTS = {name: rule["Default"] for name, rule in PARAMETERS.items()}
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b"
+TRUE = {"Equals": ["", ""]}
 
 each_parameter = pytest.mark.parametrize("name", PARAMETERS)
 
@@ -51,9 +54,22 @@ def holds(condition: Any, values: dict[str, Any]) -> bool:
     return {"Not": not met[0], "And": all(met), "Or": any(met)}[function]
 
 
+def resolved(value: Any, values: dict[str, Any]) -> Any:
+    """A part of the template with each `!If` decided, and without what is nothing then."""
+    if isinstance(value, dict) and "If" in value:
+        condition, met, otherwise = value["If"]
+        return resolved(met if holds(condition, values) else otherwise, values)
+    if isinstance(value, dict):
+        parts = {key: resolved(inner, values) for key, inner in value.items()}
+        return {key: inner for key, inner in parts.items() if inner != {"Ref": "AWS::NoValue"}}
+    if isinstance(value, list):
+        return [one for one in (resolved(inner, values) for inner in value) if one != {"Ref": "AWS::NoValue"}]
+    return value
+
+
 def broken(**values: str) -> list[str]:
     """The rules that a deployment breaks with these values, all others being the defaults."""
-    given = {name: rule["Default"] for name, rule in PARAMETERS.items()} | values
+    given = DEFAULTS | values
     assert all(fits(name, value) for name, value in values.items())
     return [
         name
@@ -63,19 +79,17 @@ def broken(**values: str) -> list[str]:
     ]
 
 
-def references(value: Any) -> Iterator[str]:
-    """What is referred to, however deep."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "Ref":
-                yield inner
-            elif key == "Sub":
-                yield from re.findall(r"\$\{([A-Za-z]+)\}", inner)
-            else:
-                yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
+def references(value: Any) -> set[str]:
+    """What is referred to, however deep; a version's description may name what is not used."""
+    if isinstance(value, list):
+        return {name for inner in value for name in references(inner)}
+    if not isinstance(value, dict):
+        return set()
+    found = {
+        name for key, inner in value.items() if key != "VersionDescription" for name in references(inner)
+    }
+    named = re.findall(r"\$\{([A-Za-z]+)\}", value["Sub"]) if isinstance(value.get("Sub"), str) else []
+    return found | {*named, *([value["Ref"]] if "Ref" in value else [])}
 
 
 # ── Parameters ────────────────────────────────────────────────────────────────────────────────────────
@@ -135,6 +149,42 @@ def test_parameters_that_belong_together_are_set_together() -> None:
     )
 
 
+# ── Options ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def made(**values: Any) -> dict[str, Any]:
+    """What a deployment with these values comes to: resources, settings of all, the address."""
+    given = DEFAULTS | values
+    there = {name: one for name, one in RESOURCES.items() if holds(one.get("Condition", TRUE), given)}
+    parts = there | {"everywhere": TEMPLATE["Globals"], "address": TEMPLATE["Outputs"]["ApiUrl"]}
+    return {name: resolved(one, given) for name, one in parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CustomerKeyArn", KEY),
+        ("SubnetIds", "subnet-0a"),
+        ("ApiReservedConcurrency", 20),
+        ("DeliverReservedConcurrency", 5),
+        ("DomainName", "images.example.com"),
+        ("HostedZoneId", "Z1"),
+        ("AlarmEmail", "a@b.example"),
+    ],
+)
+def test_option_is_off_until_it_is_chosen(name: str, value: object) -> None:
+    assert name not in references([*made().values()])
+    assert name in references([*made(**{name: value}).values()])
+
+
+def test_key_of_the_owners_is_that_of_all_that_is_kept() -> None:
+    chosen = made(CustomerKeyArn=KEY)
+    kept = [name for name, one in RESOURCES.items() if one["Type"] in KEPT | {"AWS::Logs::LogGroup"}]
+    assert len(kept) == 6 + len(FUNCTIONS)
+    for name in (*kept, "OfAllFunctions"):
+        assert "CustomerKeyArn" in references(chosen[name]), name
+
+
 # ── Stages ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -151,8 +201,7 @@ def test_every_stage_sets_parameters_that_there_are_to_values_that_are_allowed(
 
 
 def test_prod_is_stricter_than_dev_and_not_deployed_without_somebody_to_tell() -> None:
-    default = {name: rule["Default"] for name, rule in PARAMETERS.items()}
-    dev, prod = default | overrides("default"), default | overrides("prod")
+    dev, prod = DEFAULTS | overrides("default"), DEFAULTS | overrides("prod")
     assert dev["DeploymentType"] == "AllAtOnce" != prod["DeploymentType"]
     for name in ("LogRetentionDays", "RestoreDays"):
         assert int(prod[name]) > int(dev[name])
@@ -207,8 +256,8 @@ def test_change_of_a_parameter_alone_is_a_version_of_its_own(name: str) -> None:
         function["Environment"],
         function["SnapStart"],
     ]
-    wanted = set(references(settings)) & set(PARAMETERS) - TOO_LONG
-    described = set(references(function["VersionDescription"]))
+    wanted = references(settings) & set(PARAMETERS) - TOO_LONG
+    described = references(function["VersionDescription"])
     assert len(wanted) > 5
     assert described == wanted
     longest = {name: PARAMETERS[name].get("MaxLength", 0) for name in described} | {
