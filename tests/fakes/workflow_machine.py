@@ -16,6 +16,7 @@ import pytest
 import yaml
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSeconds
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
@@ -29,15 +30,18 @@ REGION = "us-east-1"
 ROLE = "arn:aws:iam::123456789012:role/workflow"
 DEFINITION = (ROOT / "functions" / "generate.asl.yaml").read_text(encoding="utf-8")
 PATIENCE_SECONDS = 20.0
+HANG_SECONDS = 0.5
 
 
 @dataclass
 class Functions:
     """The functions as Step Functions meets them: an ARN that takes JSON and gives JSON, or an error's
-    name. `breaks` are errors that a function raises before it does anything, in order."""
+    name. `breaks` are errors that a function raises before it does anything, in order; `hangs` says how
+    often it does nothing for longer than it is waited for."""
 
     scene: Scene
     breaks: dict[str, list[Exception]] = field(default_factory=dict)
+    hangs: dict[str, int] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
 
@@ -45,6 +49,9 @@ class Functions:
         name = parameters["FunctionName"].rpartition(":")[2]
         event = json.loads(parameters["Payload"])
         self.called.append(name)
+        if self.hangs.get(name):
+            self.hangs[name] -= 1
+            time.sleep(HANG_SECONDS)
         try:
             if self.breaks.get(name):
                 raise self.breaks[name].pop(0)
@@ -82,13 +89,15 @@ class Run:
 
 @dataclass
 class Machine:
-    """Runs generations of a scene to their end. `waits` and `retries` are the seconds that would pass."""
+    """Runs generations of a scene to their end. `waits` and `retries` are the seconds that would pass, and
+    `given_up` those after which a state that hangs times out."""
 
     client: Any
     arn: str
     functions: Functions
     waits: list[float]
     retries: list[float]
+    given_up: dict[str, float] = field(default_factory=dict)
 
     def run(self, generation: Generation) -> Run:
         """The execution of a generation that is there already."""
@@ -142,6 +151,14 @@ def machine(monkeypatch: pytest.MonkeyPatch, deployed: tuple[Any, str]) -> Make:
             made.waits.append(wait_seconds)
             scene.clock.sleep(wait_seconds)
 
+        def wait_for_task(timeout: TimeoutSeconds, env: Any) -> float:
+            state = env.states.context_object.context_object_data["State"]["Name"]
+            if not functions.hangs.get(state.split()[0]):
+                return timeout.timeout_seconds
+            made.given_up[state] = timeout.timeout_seconds
+            return HANG_SECONDS / 5
+
+        monkeypatch.setattr(TimeoutSeconds, "_eval_seconds", wait_for_task)
         monkeypatch.setattr(WaitFunction, "_wait_interval", wait)
         monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=made.retries.append))
         return made

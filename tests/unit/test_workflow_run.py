@@ -19,6 +19,7 @@ from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
 from tests.fakes.workflow_machine import Make
+from tests.state_machines import GENERATE
 from tests.unit.steps.vendor_words import (
     LINK,
     SYNC,
@@ -225,6 +226,34 @@ def test_poll_that_was_killed_is_run_again_and_the_paid_image_is_kept(machine: M
     run = machine(scene, Poll=[KilledError("out of memory")] * 3)
     assert run.run(made).error is None
     assert scene.now(made).status.value == "succeeded"
+
+
+@pytest.mark.parametrize("step", ["Submit", "Poll", "Persist"])
+def test_step_that_hangs_is_given_up_and_run_again_and_the_paid_image_is_kept(
+    machine: Make, step: str
+) -> None:
+    scene = Scene(mule_submitted(), mule_completed(), links={LINK: picture()})
+    made = scene.create()
+    run = machine(scene)
+    run.functions.hangs[step] = 1
+    assert run.run(made).status == "SUCCEEDED"
+    assert run.functions.called.count(step) == 2
+    (name,) = (one for one in GENERATE.tasks if one.startswith(step))
+    assert run.given_up == {name: GENERATE.tasks[name]["TimeoutSeconds"]}
+    assert len(run.retries) == 1
+
+
+def test_step_that_hangs_for_ever_goes_to_the_one_exit(machine: Make) -> None:
+    scene = Scene(mule_submitted())
+    made = scene.create()
+    run = machine(scene)
+    run.functions.hangs["Poll"] = 9
+    assert run.run(made).error == "Easel.Failed"
+    assert run.functions.called == ["Submit", *["Poll"] * 9, "Settle"]
+    assert len(run.retries) == 8
+    error = scene.now(made).error
+    assert error is not None
+    assert error.code == "internal"
 
 
 # As Step Functions calls it when the account's concurrent executions are used up.
