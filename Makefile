@@ -43,7 +43,7 @@ check: setup ## Check formatting, style, types, the template and the workflows
 	@$(SAM) validate --lint
 	@.venv/bin/cfn-lint --include-checks I --include-experimental --non-zero-exit-code informational template.yaml
 	@tests/checkov/check.sh
-	@$(PYTHON) -m pytest --quiet --no-header tests/unit/test_*_definition.py tests/unit/test_workflow_run.py
+	@$(PYTHON) -m pytest --quiet --no-header tests/unit/test_*_definition.py tests/unit/test_*_run.py
 
 lint: check build ## The same as check, and sam build
 

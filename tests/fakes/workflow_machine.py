@@ -1,4 +1,4 @@
-"""The state machine's own file on moto's interpreter, with the real steps behind its functions.
+"""A state machine's own file on moto's interpreter, with the real steps behind its functions.
 
 Time does not pass: what the interpreter would wait is noted, and the scene's clock goes on by it.
 """
@@ -24,11 +24,10 @@ from easel.domain.generation import Generation
 from easel.step_input import without_record
 from functions.create import handler as create
 from tests.fakes.scene import Scene
-from tests.template import ROOT
+from tests.state_machines import GENERATE
 
 REGION = "us-east-1"
 ROLE = "arn:aws:iam::123456789012:role/workflow"
-DEFINITION = (ROOT / "functions" / "generate.asl.yaml").read_text(encoding="utf-8")
 PATIENCE_SECONDS = 20.0
 HANG_SECONDS = 0.5
 
@@ -68,6 +67,8 @@ class Functions:
         if name == "Submit" and (unrecorded := without_record(event)) is not None:
             return unrecorded
         scene, generation_id = self.scene, event["id"]
+        if name == "Deliver":
+            return scene.deliverer.state(scene.deliverer.deliver(event["id"]))
         if name == "Settle":
             return scene.settler.settle(generation_id, event.get("fault", {}).get("Error"))
         if name == "Persist":
@@ -127,15 +128,21 @@ Make = Callable[..., Machine]
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[tuple[Any, str]]:
+def definition() -> str:
+    """The file of the machine."""
+    return GENERATE.text
+
+
+@pytest.fixture(scope="module")
+def deployed(definition: str) -> Iterator[tuple[Any, str]]:
     """A client of moto's Step Functions, and the ARN of the machine that was made from the file."""
     prefix = f"arn:aws:lambda:{REGION}:123456789012:function:"
-    definition = json.dumps(yaml.safe_load(re.sub(r"\$\{(\w+)FunctionArn\}", rf"{prefix}\1", DEFINITION)))
+    asl = json.dumps(yaml.safe_load(re.sub(r"\$\{(\w+)FunctionArn\}", rf"{prefix}\1", definition)))
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
             client = boto3.client("stepfunctions", region_name=REGION)
-            made = client.create_state_machine(name="easel", definition=definition, roleArn=ROLE)
+            made = client.create_state_machine(name="easel", definition=asl, roleArn=ROLE)
             yield client, made["stateMachineArn"]
 
 

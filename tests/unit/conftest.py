@@ -3,6 +3,7 @@ state machine on moto's interpreter, for the tests that run it."""
 
 from hypothesis import settings
 
+from tests.fakes.workflow_machine import definition as definition
 from tests.fakes.workflow_machine import deployed as deployed
 from tests.fakes.workflow_machine import machine as machine
 
