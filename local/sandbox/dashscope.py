@@ -214,7 +214,8 @@ def _price(endpoint: str, model: str) -> Price:
 
 def _link(request: Request, task: Task, index: int) -> str:
     """Signed like a link of the vendor's storage; the signature is checked when the picture is fetched."""
-    return f"{task.link(request.base_url, index)}?{signature(task)}"
+    link = task.link(request.base_url, index)
+    return link if task.inline else f"{link}?{signature(task)}"
 
 
 def signature(task: Task) -> str:

@@ -137,6 +137,11 @@ def name_foreign_host(task: Task, amount: float) -> None:
     task.host = FOREIGN_HOST
 
 
+def send_inline(task: Task, amount: float) -> None:
+    """Its images travel inside the answer."""
+    task.inline = True
+
+
 # To a picture's bytes. Each leaves the first bytes as they are, or makes it no picture at all.
 
 

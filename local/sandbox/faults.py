@@ -149,6 +149,7 @@ _ROWS = (
     _task("short", "so many images fewer than asked, but one at least", acts.shorten, "images", 1),
     _task("no-images", "the task succeeds without an image", acts.deliver_nothing),
     _task("foreign-host", "links name a host that no vendor has", acts.name_foreign_host),
+    _task("inline", "data URIs stand where links are expected", acts.send_inline),
     _picture("corrupt", "bytes in the image's middle are damaged", acts.damage),
     _picture("cut", "a whole HTTP body that ends before the image does", acts.cut_off),
     _picture("html", "an error page under status 200 and the image's type", acts.replace_by_page),

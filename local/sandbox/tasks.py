@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 from collections import Counter
@@ -78,7 +79,7 @@ class Task:
 
     `done_at` is infinite where the task never ends. `odd_polls` polls are answered with a word that nobody
     knows; after `known_polls` polls the vendor knows the task no longer. `host` stands in its links instead
-    of the sandbox's own.
+    of the sandbox's own; an `inline` one gives no links, but its images within the answer.
     """
 
     order: Order
@@ -92,6 +93,7 @@ class Task:
     odd_polls: float = 0
     known_polls: float = math.inf
     host: str = ""
+    inline: bool = False
     polls: int = 0
     fetches: Counter[int] = field(default_factory=Counter)
     served: dict[int, str] = field(default_factory=dict)
@@ -122,6 +124,9 @@ class Task:
 
     def link(self, base_url: str, index: int) -> str:
         """Where an image is fetched, below the server that was asked."""
+        if self.inline:
+            media_type = self.order.picture.media_type
+            return f"data:{media_type};base64,{base64.b64encode(self.image(index)).decode('ascii')}"
         return f"{self.host or base_url}/files/{self.order.endpoint}/{self.token}/{self.name(index)}"
 
     def draw(self, index: int) -> bytes:

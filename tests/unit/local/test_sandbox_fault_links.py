@@ -22,7 +22,7 @@ SPOILED = ["corrupt", "cut", "html"]
 TESTED = {
     *SPOILED,
     *("truncated", "flaky-link", "slow-link", "huge", "huge-stream", "expired-link", "redirect"),
-    *("redirect-private", "foreign-host"),
+    *("redirect-private", "foreign-host", "inline"),
 }
 
 
@@ -189,6 +189,15 @@ def test_a_redirect_can_lead_into_a_private_network(sandbox: SandboxServer, name
     answer = open_link(shop.buy("a boat [sandbox: redirect-private]")[0])
     assert (answer.status, answer.headers["Location"][:23]) == (302, "http://169.254.169.254/")
     assert shop.row["served"] == {}
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_images_can_travel_inside_the_answer(sandbox: SandboxServer, name: str) -> None:
+    shop = Shop(sandbox, name)
+    link = shop.buy("a boat [sandbox: inline]")[0]
+    head, _, data = link.partition(";base64,")
+    assert head.startswith("data:image/")
+    assert shop.row["served"]["0"] == hashlib.sha256(b64decode(data)).hexdigest()
 
 
 @pytest.mark.parametrize("name", ROUTES)
