@@ -1,4 +1,4 @@
-"""Starts the AWS emulator (MiniStack) in this process with four functions replaced.
+"""Starts the AWS emulator (MiniStack) in this process with some functions replaced.
 
 - The one that runs a Lambda: its own way starts a process for every concurrent call and gives every exception
   the same error type, which breaks Retry and Catch by name. Ours runs the deployed package and layers in a
@@ -8,11 +8,13 @@
 - The one that gives an event to a Lambda: it does so once, where AWS tries again and then keeps the event.
 - The one that tells a workflow that an execution failed which it waited for: it passes that one's error on.
   On AWS the error is States.TaskFailed, and the cause is the execution, with its own Error and Cause.
+- What it lacks of AWS's check of permissions (`permissions.py`).
 
 The replaced functions are private, so the emulator's version is checked.
 
 Started as `python -m local.emulator` with the emulator's own settings and these in the environment:
-EASEL_EMULATOR_CODE (folder for the unpacked packages), EASEL_EMULATOR_RUNTIME (folder of the runtime client).
+EASEL_EMULATOR_CODE (folder for the unpacked packages), EASEL_EMULATOR_RUNTIME (folder of the runtime client)
+and, where the calls are to be listed that permissions were checked of, EASEL_EMULATOR_CALLS (a file).
 """
 
 import hashlib
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from local.execution_environment import Answer, FunctionSpec
+from local.permissions import check_leading_keys, hide_what_is_missing, list_calls
 from local.pool import FunctionPool, Pools
 from local.retention import forget_old_records_for_ever
 
@@ -171,6 +174,10 @@ def main() -> None:
     obey_concurrency_paths()
     deliver_events_as_lambda_does()
     tell_failed_executions_as_step_functions_does()
+    check_leading_keys()
+    hide_what_is_missing()
+    if calls := os.environ.get("EASEL_EMULATOR_CALLS"):
+        list_calls(Path(calls))
     threading.Thread(target=forget_old_records_for_ever, name="retention", daemon=True).start()
     try:
         app.main()

@@ -52,6 +52,9 @@ class Settings:
     routing_policy: Policy = Policy.BALANCED
     webhook_secret: str | None = field(default=None, repr=False)  # None for the one in the data folder
     webhook_schedule: str | None = None
+    keep_calls: bool = (
+        False  # whether the file `calls` in the data folder lists what permissions were checked of
+    )
 
     @property
     def limits(self) -> str:

@@ -173,6 +173,7 @@ class LocalStack:
             "IOT_MTLS_ENABLED": "0",
             "EASEL_EMULATOR_CODE": str(home / "code"),
             "EASEL_EMULATOR_RUNTIME": str(make_runtime_client(home)),
+            **({"EASEL_EMULATOR_CALLS": str(data / "calls")} if self.settings.keep_calls else {}),
         }
         return self._leashed("emulator", ["local.emulator"], variables, data)
 
