@@ -1,6 +1,8 @@
 """The workflow of a batch: chunks of rows, as many at a time as the vendors allow, and one exit."""
 
 import re
+from copy import deepcopy
+from fnmatch import fnmatch
 
 from easel.domain.batch import Batch, Source, chunk_key
 from easel.domain.ids import batch_id_of
@@ -79,13 +81,38 @@ def test_child_looks_after_its_rows_until_all_have_ended() -> None:
     assert (wait["SecondsPath"], wait["Next"]) == ("$.wait_seconds", INNER.start)
 
 
-def test_machine_may_start_look_after_and_note_its_own_children_and_no_others() -> None:
+def test_machine_may_do_what_its_map_needs_and_nothing_else() -> None:
+    """As https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html has it."""
     (policy,) = BATCH.properties["Policies"]
-    statements = {one["Sid"]: one for one in policy["Statement"]}
+    statements = {one.pop("Sid"): one for one in deepcopy(policy["Statement"])}
     name = str(BATCH.properties["Name"]["Sub"])
-    assert statements["RunChunks"]["Action"] == "states:StartExecution"
-    assert statements["RunChunks"]["Resource"]["Sub"].endswith(f":stateMachine:{name}")
-    assert statements["LookAfterChunks"]["Resource"]["Sub"].endswith(f":execution:{name}/*")
-    assert statements["ListChunks"]["Resource"] == {"GetAtt": "ImageBucket.Arn"}
-    assert statements["NoteChildren"]["Resource"] == {"Sub": "${ImageBucket.Arn}/batches/*/work/children/*"}
+    states = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
+    prefix = f"batches/*/work/{chunk_key(batch().id, 'rows', 7).split('/')[3]}/*"
+    assert fnmatch(state_of(batch(), "run")["prefix"], prefix)
+    del statements["RunSteps"]
+    assert statements == {
+        "RunChunks": {
+            "Effect": "Allow",
+            "Action": "states:StartExecution",
+            "Resource": {"Sub": f"{states}stateMachine:{name}"},
+        },
+        "LookAfterChunks": {
+            "Effect": "Allow",
+            "Action": ["states:DescribeExecution", "states:StopExecution"],
+            "Resource": {"Sub": f"{states}execution:{name}/*"},
+        },
+        "ListChunks": {
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": {"GetAtt": "ImageBucket.Arn"},
+            "Condition": {"StringLike": {"s3:prefix": prefix}},
+        },
+        "NoteChildren": {
+            "Effect": "Allow",
+            "Action": [
+                "s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload",
+            ],
+            "Resource": {"Sub": "${ImageBucket.Arn}/batches/*/work/children/*"},
+        },
+    }  # fmt: skip
     assert BATCH.properties["DefinitionSubstitutions"]["ImageBucketName"] == BUCKET
