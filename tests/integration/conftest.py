@@ -10,6 +10,7 @@ from local.settings import SANDBOX_KEY, Settings, VendorAccess
 from local.stack import LocalStack
 from tests.integration.account_caller import Inbox
 from tests.integration.easel_caller import EaselCaller
+from tests.integration.policy_calls import CallList, policies_of, unforeseen
 
 SANDBOX_LATENCY_SECONDS = "0.2"
 WEBHOOK_SCHEDULE = "1,1"  # seconds between attempts
@@ -26,14 +27,17 @@ def stack_settings(data: Path) -> Settings:
         vendors=dict.fromkeys(CATALOGUE.endpoints, sandboxed),
         sandbox_latency=SANDBOX_LATENCY_SECONDS,
         webhook_schedule=WEBHOOK_SCHEDULE,
+        keep_calls=True,
     )
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """The running stack."""
+    """The running stack. Whatever the tests did, no function made a call that its role does not allow."""
     with LocalStack(stack_settings(tmp_path_factory.mktemp("stack"))) as running:
+        policies = policies_of(running)
         yield running
+        assert unforeseen(CallList(running, policies).since()) == []
 
 
 @pytest.fixture(scope="session")
