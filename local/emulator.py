@@ -35,7 +35,10 @@ from local.retention import forget_old_records_for_ever
 
 SUPPORTED_VERSION = "1.5.33"
 # What tells one deployment of a function from another.
-CONFIGURATION = ("CodeSha256", "Environment", "Handler", "Layers", "MemorySize", "Role", "Runtime", "Timeout")
+CONFIGURATION = (
+    *("CodeSha256", "Environment", "EphemeralStorage", "Handler", "Layers"),
+    *("MemorySize", "Role", "Runtime", "Timeout"),
+)
 
 _unpack_lock = threading.Lock()
 
@@ -65,6 +68,7 @@ def describe(function: dict[str, Any], code: Path, runtime: Path) -> FunctionSpe
         runtime=config["Runtime"],
         timeout_seconds=float(config["Timeout"]),
         memory_megabytes=int(config["MemorySize"]),
+        storage_megabytes=int(config["EphemeralStorage"]["Size"]),
         variables={
             "AWS_REGION": lambda_svc.get_region(),
             "AWS_DEFAULT_REGION": lambda_svc.get_region(),

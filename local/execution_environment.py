@@ -1,5 +1,9 @@
 """One Lambda execution environment: a process with AWS's runtime client, and the Runtime API that it asks.
 
+Nothing that a function leaves behind reaches another one: the process is its own, and so is the folder for
+temporary files, which goes with it (on AWS /tmp; here TMPDIR names it). All else is read-only to it
+(confinement.py).
+
 The Runtime API is AWS's published one (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html, 2025):
 GET invocation/next, POST invocation/ID/response, invocation/ID/error and init/error. Every process has a
 server of its own, since the client takes a host and port without a path.
@@ -11,9 +15,12 @@ import http.server
 import json
 import os
 import queue
+import re
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -23,10 +30,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-LEASH = Path(__file__).with_name("leash.py")
+CONFINEMENT, LEASH = Path(__file__).with_name("confinement.py"), Path(__file__).with_name("leash.py")
+# Of the user that functions have on AWS (https://docs.rs/run-command-on-aws-lambda, 2022); nothing is there.
+NO_HOME = "/home/sbx_user1051"
+# Where AWS kills a function for its memory, Python's (https://github.com/DataDog/datadog-lambda-extension/pull/776,
+# 2025).
+OUT_OF_MEMORY = "Runtime.OutOfMemory"
 # AWS allows 10 s; here several start at once on few cores.
 INIT_TIMEOUT_SECONDS = 60.0
-PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024  # AWS's limit of a synchronous answer
+# Of a synchronous answer: 6 MB, and 100 bytes that its error messages tell of
+# (https://github.com/DataBiosphere/azul/issues/8258, 2026).
+PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024 + 100
+MEMORY_LOOK_SECONDS = 0.25  # between two looks at how much memory a function takes
 LOG_SECONDS_MAX = 0.5  # for the log to catch up with an answer
 READ_BYTES = 64 * 1024
 LOG_LINES_KEPT = 200
@@ -45,6 +60,7 @@ class FunctionSpec:
     runtime: str
     timeout_seconds: float
     memory_megabytes: int
+    storage_megabytes: int
     variables: Mapping[str, str]
     python_path: tuple[Path, ...]
 
@@ -82,6 +98,7 @@ class ExecutionEnvironment:
         self._pending: Future[Answer] = Future()  # of the init phase first, then of each invocation
         self._lock = threading.Lock()
         self._server = _RuntimeApiServer(self)
+        self._scratch = tempfile.mkdtemp(prefix=f"{spec.name}-")
         self._process = self._start(credentials)
         threading.Thread(target=self._server.serve_forever, name="runtime-api", daemon=True).start()
         threading.Thread(target=self._follow_output, name="function-output", daemon=True).start()
@@ -90,6 +107,8 @@ class ExecutionEnvironment:
         task_root = self.spec.python_path[0]
         variables = {
             "PATH": os.environ.get("PATH", ""),
+            "HOME": NO_HOME,
+            "TMPDIR": self._scratch,
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             **({"SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in os.environ else {}),
@@ -109,10 +128,11 @@ class ExecutionEnvironment:
             "PYTHONPATH": os.pathsep.join(str(folder) for folder in self.spec.python_path),
             "_HANDLER": self.spec.handler,
         }
-        # -S and -s: no site-packages of this machine; -P: not the folder of leash.py either.
+        # -S and -s: no site-packages of this machine; -P: not the folder of these files either.
         interpreter = getattr(sys, "_base_executable", sys.executable)
+        confined = [str(CONFINEMENT), self._scratch, str(self.spec.storage_megabytes), str(LEASH)]
         return subprocess.Popen(
-            [interpreter, "-S", "-s", "-P", "-u", str(LEASH), "awslambdaric", self.spec.handler],
+            [interpreter, "-S", "-s", "-P", "-u", *confined, "awslambdaric", self.spec.handler],
             cwd=task_root,
             env=variables,
             stdin=subprocess.PIPE,
@@ -145,23 +165,48 @@ class ExecutionEnvironment:
     def invoke(self, request_id: str, payload: bytes) -> Answer:
         """Give the event to the function and wait for its answer, at most the function's time-out."""
         limit = self.spec.timeout_seconds
+        deadline = time.time() + limit
         with self._lock:
             self._log.clear()
             self._request_id = request_id
             self._pending = Future()
         if not self.alive:  # it died while idle, so that nothing else will report it
             self._report_exit()
-        self._work.put((request_id, payload, time.time() + limit))
-        try:
-            answer = self._pending.result(limit)
-        except TimeoutError:
-            self.stop()
-            answer = error_answer(
-                "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {limit:.2f} seconds"
-            )
+        self._work.put((request_id, payload, deadline))
+        answer = self._answer_by(deadline)
+        if self._takes_too_much_memory():
+            answer = self._end(OUT_OF_MEMORY, "Runtime exited with error: signal: killed")
+        elif answer is None:
+            answer = self._end("Sandbox.Timedout", f"Task timed out after {limit:.2f} seconds")
         self._let_log_catch_up()
         self.idle_since = time.monotonic()
         return Answer(answer.payload, answer.is_error, "\n".join(self._log))
+
+    def _answer_by(self, deadline: float) -> Answer | None:
+        """Wait for the answer, or for the end of what the function may have: memory or time."""
+        while (seconds := deadline - time.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                return self._pending.result(min(seconds, MEMORY_LOOK_SECONDS))
+            if self._takes_too_much_memory():
+                break
+        return None
+
+    def _takes_too_much_memory(self) -> bool:
+        """Whether ever more of the process was resident than the function's memory. Only where there is a
+        /proc; a limit of addresses would count what is never touched."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return False
+        peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        return peak is not None and int(peak[1]) > self.spec.memory_megabytes * 1024
+
+    def _end(self, error_type: str, message: str) -> Answer:
+        """End the process, as AWS does, and return what it tells of that, which stands in the log too."""
+        self.stop()
+        told = f"RequestId: {self._request_id} Error: {message}"
+        self._sink(told)
+        return error_answer(error_type, told)
 
     def _let_log_catch_up(self) -> None:
         """What the function wrote before its answer lies in the pipe; who reads it may be a moment behind."""
@@ -208,7 +253,8 @@ class ExecutionEnvironment:
 
     def _report_exit(self) -> None:
         status = self._process.returncode
-        self._settle(error_answer("Runtime.ExitError", f"Runtime exited with error: exit status {status}"))
+        message = f"RequestId: {self._request_id} Error: Runtime exited with error: exit status {status}"
+        self._settle(error_answer("Runtime.ExitError", message))
 
     def _follow_output(self) -> None:
         assert self._process.stdout is not None
@@ -228,6 +274,7 @@ class ExecutionEnvironment:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._server.shutdown()
         self._server.server_close()
 

@@ -4,6 +4,7 @@ The functions must not see the development environment: what a handler imports c
 does on AWS, or the import fails here too.
 """
 
+import compileall
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -25,5 +26,6 @@ def make_runtime_client(folder: Path) -> Path:
             copy = unfinished / file
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(str(file.locate()), copy)
+    compileall.compile_dir(unfinished, quiet=1)  # as AWS's own is: functions cannot write beside their code
     unfinished.rename(target)
     return target

@@ -122,6 +122,7 @@ class LocalStack:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StackError(f"another local stack is running on {data}; set EASEL_DATA_DIR.") from error
+        shutil.rmtree(data / "tmp", ignore_errors=True)  # of functions that were killed with their emulator
 
     def _forget_other_code(self, data: Path, fingerprint: str) -> None:
         """Remove what earlier versions of the packages were unpacked to, of 50 MB each."""

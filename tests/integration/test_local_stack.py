@@ -225,6 +225,8 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(run: Run, da
     assert run.end(signal.SIGTERM) == 0
     assert wait_until_gone(processes) == set()
 
+    left = data / "tmp" / "of-a-function-that-was-killed"
+    left.mkdir()
     started = time.monotonic()
     again = start(data)
     caller = EaselCaller(again.url, key)
@@ -233,6 +235,7 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(run: Run, da
     assert after["status"] == "succeeded"
     picture = urllib.request.urlopen(after["images"][0]["url"], timeout=10).read()
     assert len(picture) == after["images"][0]["bytes"]
+    assert not left.exists()
 
     processes = tree(again.process.pid)
     again.process.kill()

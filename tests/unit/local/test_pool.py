@@ -71,7 +71,8 @@ def make_pool(tmp_path: Path, runtime: Path) -> Iterator[MakePool]:
             handler="handler.handler",
             runtime="python3.13",
             timeout_seconds=TIMEOUT_SECONDS,
-            memory_megabytes=256,
+            memory_megabytes=128,
+            storage_megabytes=2,
             variables={"OWN_SETTING": "blue"},
             python_path=(package, layer, runtime),
         )
@@ -131,7 +132,7 @@ def test_a_function_gets_its_context_settings_and_role(make_pool: MakePool) -> N
     assert 0 < seen["remaining_ms"] <= TIMEOUT_SECONDS * 1000
     assert seen["environment"]["OWN_SETTING"] == "blue"
     assert seen["environment"]["AWS_ACCESS_KEY_ID"] == "of-the-role"
-    assert seen["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
+    assert seen["environment"]["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "128"
     assert answer.log == "a line of the log"
 
 
