@@ -1,4 +1,4 @@
-"""Starts the AWS emulator (MiniStack) in this process with some functions replaced.
+"""Starts the AWS emulator (MiniStack) in this process with some of its functions replaced.
 
 - The one that runs a Lambda: its own way starts a process for every concurrent call and gives every exception
   the same error type, which breaks Retry and Catch by name. Ours runs the deployed package and layers in a
@@ -8,6 +8,8 @@
 - The one that gives an event to a Lambda: it does so once, where AWS tries again and then keeps the event.
 - The one that tells a workflow that an execution failed which it waited for: it passes that one's error on.
   On AWS the error is States.TaskFailed, and the cause is the execution, with its own Error and Cause.
+- The one that makes an HTTP answer of a function's error: it shows that error, where AWS shows nothing of it.
+- Those that take more than AWS takes (`aws_limits.py`).
 - What it lacks of AWS's check of permissions (`permissions.py`).
 
 The replaced functions are private, so the emulator's version is checked.
@@ -28,6 +30,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from local.aws_limits import keep_aws_limits, replace
 from local.execution_environment import Answer, FunctionSpec
 from local.permissions import check_leading_keys, hide_what_is_missing, list_calls
 from local.pool import FunctionPool, Pools
@@ -164,6 +167,26 @@ def tell_failed_executions_as_step_functions_does() -> None:
     stepfunctions._nested_execution_failure = failure
 
 
+def hide_errors_of_functions_as_http_apis_do() -> None:
+    """Let the caller of an HTTP API learn of a function's error, its time-out too, what AWS lets him learn.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html (2026);
+    of time-outs https://github.com/denoland/deno_registry2/issues/87 (2020).
+    """
+    from ministack.services import lambda_svc
+
+    def hidden(answer: Any) -> Any:
+        def answer_of(result: dict[str, Any]) -> Any:
+            if not result.get("error"):
+                return answer(result)
+            body = json.dumps({"message": "Internal Server Error"})
+            return {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": body}, None
+
+        return answer_of
+
+    replace(lambda_svc, "lambda_execute_result_to_api_proxy_response", hidden)
+
+
 def main() -> None:
     """Serve until SIGTERM; the emulator writes its state then."""
     version = metadata.version("ministack")
@@ -178,6 +201,8 @@ def main() -> None:
     obey_concurrency_paths()
     deliver_events_as_lambda_does()
     tell_failed_executions_as_step_functions_does()
+    hide_errors_of_functions_as_http_apis_do()
+    keep_aws_limits()
     check_leading_keys()
     hide_what_is_missing()
     if calls := os.environ.get("EASEL_EMULATOR_CALLS"):
