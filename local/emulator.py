@@ -15,8 +15,9 @@
 The replaced functions are private, so the emulator's version is checked.
 
 Started as `python -m local.emulator` with the emulator's own settings and these in the environment:
-EASEL_EMULATOR_CODE (folder for the unpacked packages), EASEL_EMULATOR_RUNTIME (folder of the runtime client)
-and, where the calls are to be listed that permissions were checked of, EASEL_EMULATOR_CALLS (a file).
+EASEL_EMULATOR_CODE (folder for the unpacked packages), EASEL_EMULATOR_RUNTIME (folder of the runtime client),
+EASEL_EMULATOR_DUPLICATES if deliveries are to come twice, and EASEL_EMULATOR_CALLS (a file) where the calls
+are to be listed that permissions were checked of.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from local.aws_limits import keep_aws_limits, replace
+from local.duplicates import deliver_twice
 from local.execution_environment import Answer, FunctionSpec
 from local.permissions import check_leading_keys, hide_what_is_missing, list_calls
 from local.pool import FunctionPool, Pools
@@ -203,6 +205,8 @@ def main() -> None:
     tell_failed_executions_as_step_functions_does()
     hide_errors_of_functions_as_http_apis_do()
     keep_aws_limits()
+    if "EASEL_EMULATOR_DUPLICATES" in os.environ:
+        deliver_twice()
     check_leading_keys()
     hide_what_is_missing()
     if calls := os.environ.get("EASEL_EMULATOR_CALLS"):

@@ -55,6 +55,7 @@ class Settings:
     keep_calls: bool = (
         False  # whether the file `calls` in the data folder lists what permissions were checked of
     )
+    duplicates: bool = False  # of asynchronous invocations and events
 
     @property
     def limits(self) -> str:
@@ -88,6 +89,7 @@ def read_settings(environ: Mapping[str, str], env_file: Path) -> Settings:
         routing_policy=_policy(text("EASEL_ROUTING_POLICY")),
         webhook_secret=_webhook_secret(text("EASEL_WEBHOOK_SECRET")),
         webhook_schedule=_webhook_schedule(text("EASEL_WEBHOOK_SCHEDULE")),
+        duplicates=_switch("EASEL_DUPLICATES", text("EASEL_DUPLICATES")),
     )
 
 
@@ -132,6 +134,12 @@ def _port(name: str, value: str | None, default: int) -> int:
     if not value.isascii() or not value.isdigit() or not 0 < int(value) < 65536:
         raise StackError(f"{name} must be a port number from 1 to 65535, not {value!r}.")
     return int(value)
+
+
+def _switch(name: str, value: str | None) -> bool:
+    if value not in (None, "0", "1"):
+        raise StackError(f"{name} must be 0 or 1, not {value!r}.")
+    return value == "1"
 
 
 def _api_key(value: str | None) -> str | None:

@@ -175,6 +175,7 @@ class LocalStack:
             "EASEL_EMULATOR_CODE": str(home / "code"),
             "EASEL_EMULATOR_RUNTIME": str(make_runtime_client(home)),
             **({"EASEL_EMULATOR_CALLS": str(data / "calls")} if self.settings.keep_calls else {}),
+            **({"EASEL_EMULATOR_DUPLICATES": "1"} if self.settings.duplicates else {}),
         }
         return self._leashed("emulator", ["local.emulator"], variables, data)
 

@@ -164,10 +164,11 @@ class Answers:
         return self.wait_for(f"Image Generation {end}", lambda one: one["request"]["prompt"] == prompt)
 
     def heard(self, detail_type: str, wanted: Callable[[Message], bool]) -> list[Message]:
-        """The details of all such events that came so far."""
+        """The details of all such events that came so far; one that came twice is the same event."""
+        events = {one["id"]: one for one in self._heard}
         return [
             one["detail"]
-            for one in self._heard
+            for one in events.values()
             if one["detail-type"] == detail_type and wanted(one["detail"])
         ]
 

@@ -1,4 +1,7 @@
-"""One local stack for all integration tests, with sandbox vendors that answer at once."""
+"""One local stack for all integration tests, with sandbox vendors that answer at once.
+
+Each event and asynchronous invocation comes twice there: no test of any way in may notice.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +31,7 @@ def stack_settings(data: Path) -> Settings:
         sandbox_latency=SANDBOX_LATENCY_SECONDS,
         webhook_schedule=WEBHOOK_SCHEDULE,
         keep_calls=True,
+        duplicates=True,
     )
 
 

@@ -66,6 +66,16 @@ def test_a_base_url_that_is_none_is_refused_by_name(value: str) -> None:
         read_settings({"DASHSCOPE_CN_BASE_URL": value}, NO_FILE)
 
 
+@pytest.mark.parametrize(("value", "meant"), [("1", True), ("0", False), ("", False)])
+def test_duplicates_are_asked_for(value: str, *, meant: bool) -> None:
+    assert read_settings({"EASEL_DUPLICATES": value}, NO_FILE).duplicates is meant
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_refused_by_name() -> None:
+    with pytest.raises(StackError, match="EASEL_DUPLICATES must be 0 or 1, not 'yes'"):
+        read_settings({"EASEL_DUPLICATES": "yes"}, NO_FILE)
+
+
 def test_the_api_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
     key = keep_api_key(tmp_path)
     assert key.startswith("ezl_")
