@@ -197,6 +197,15 @@ def test_the_entries_of_one_put_events_have_less_than_1_megabyte(stack: LocalSta
     assert refused(lambda: put(0)) == (400, "ValidationException", message)
 
 
+def test_a_request_on_the_bus_as_large_as_may_be_is_kept_with_its_reason(stack: LocalStack) -> None:
+    account = AccountCaller(stack)
+    frame = len("shop" + "Image Generation Requested" + '{"model": "nobody", "prompt": ""}')
+    event_id = account.publish({"model": "nobody", "prompt": "x" * (MEGABYTE - 1 - frame)})
+    letter = account.dead_letter(lambda one: one.get("event", {}).get("id") == event_id)
+    assert letter["event"]["detail"] is None  # the message would be longer than a queue takes
+    assert letter["reason"]["errors"][0]["field"] == "prompt"
+
+
 @pytest.fixture(scope="module")
 def workflow(probes: Probes) -> Callable[..., dict[str, Any]]:
     """Runs states, of which the first is called `First`, on an input."""

@@ -67,6 +67,17 @@ def test_dead_letter_is_one_message_of_json_in_its_queue() -> None:
     assert json.loads(sent["MessageBody"]) == letter
 
 
+def test_letter_that_is_too_long_for_a_message_keeps_all_but_the_detail() -> None:
+    queue, event = Queue(), {"id": "e1", "detail": {"prompt": ""}}
+    frame = len(json.dumps({"reason": "r", "event": event}).encode())
+    for more, kept in ((0, True), (1, False)):
+        event["detail"] = {"prompt": "\u00e9" * 8 + "x" * (1024 * 1024 - frame - 16 + more)}
+        SqsDeadLetters(queue, "https://queue").put({"reason": "r", "event": event})
+        body = json.loads(queue.sent[-1]["MessageBody"])
+        assert (body["reason"], body["event"]["id"]) == ("r", "e1")
+        assert body["event"]["detail"] == (event["detail"] if kept else None)
+
+
 class Machine:
     """A client of Step Functions. `status` is what it says of every execution, `started_ago` is when the one
     that runs was started."""

@@ -7,6 +7,9 @@ from typing import Any
 from easel.errors import EaselError
 
 SOURCE = "easel"
+# Of SQS and of an event alike, 256 KB until 2026
+# (https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb).
+MESSAGE_BYTES_MAX = 1024 * 1024
 
 
 class EventNotTakenError(EaselError):
@@ -41,7 +44,10 @@ class SqsDeadLetters:
         self._queue_url = queue_url
 
     def put(self, message: Mapping[str, object]) -> None:
-        """One message of at most 256 KB: events are no larger, and reasons are bounded."""
-        self._client.send_message(
-            QueueUrl=self._queue_url, MessageBody=json.dumps(message, ensure_ascii=False)
-        )
+        """One message; of an event that with its reason would be too long for one, all but the detail."""
+        body = json.dumps(message, ensure_ascii=False)
+        if len(body.encode(errors="surrogatepass")) > MESSAGE_BYTES_MAX:
+            event = message["event"]
+            assert isinstance(event, Mapping)
+            body = json.dumps({**message, "event": {**event, "detail": None}}, ensure_ascii=False)
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
