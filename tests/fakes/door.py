@@ -56,7 +56,8 @@ def doors(scene: Scene, gate: Gate) -> Mapping[str, Callable[[], Door]]:
 
     def keys() -> Door:
         standings = Standings(scene.tenants, scene.store.ledger, scene.quotas, scene.clock)
-        return KeyDoor(gate, standings, KeyDesk(scene.key_book, scene.catalogue, scene.clock))
+        desk = KeyDesk(scene.key_book, scene.catalogue, scene.clock, scene.tell)
+        return KeyDoor(gate, standings, desk)
 
     def usage() -> Door:
         return UsageDoor(gate, UsageReport(scene.store.ledger, scene.catalogue, scene.clock))

@@ -1,12 +1,12 @@
 """What operators are told: facts of generations, each with the ids that tie the log together, and what is
-counted of it. Facts of deliveries stand in `delivery_facts.py`.
+counted of it. Facts of deliveries stand in `delivery_facts.py`, of administrators' acts in `key_facts.py`.
 
 A fact is told by whoever won the conditional write that made it true, right after that write: a step that
 runs twice, or two that run beside each other, tell it once. Who dies between the write and the telling never
 tells it, and CloudWatch may, now and then, count a line twice: metrics are for watching. What is exact, and
 what money is reckoned by, are the ledger and `GET /v1/usage`.
 
-No prompt, key, link, vendor's message or tenant's name is ever part of a fact.
+No prompt, key, link, vendor's message or tenant's name is ever part of these facts.
 """
 
 from collections.abc import Callable, Mapping

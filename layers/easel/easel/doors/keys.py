@@ -53,9 +53,9 @@ def _add_keys(app: APIGatewayHttpResolver, gate: Gate, desk: KeyDesk) -> None:
 
     @app.post("/v1/keys")
     def create() -> Response[str]:
-        administrator()
+        asking = administrator()
         _check_unrepeatable(app)
-        secret, key = desk.create(parse_as(KeyOrder, json_body(app)))
+        secret, key = desk.create(asking, parse_as(KeyOrder, json_body(app)))
         return json_answer(201, {"secret": secret, **booked_view(key)})
 
     @app.get("/v1/keys")
@@ -92,8 +92,8 @@ def _add_tenants(app: APIGatewayHttpResolver, door: KeyDoor) -> None:
 
     @app.patch("/v1/tenants/<tenant>")
     def change(tenant: str) -> Response[str]:
-        caller_of(app, door.gate, Scope.ADMIN)
-        return answer(door.desk.change_tenant(tenant, parse_as(TenantTerms, json_body(app))))
+        asking = caller_of(app, door.gate, Scope.ADMIN)
+        return answer(door.desk.change_tenant(asking, tenant, parse_as(TenantTerms, json_body(app))))
 
     def answer(tenant: Tenant) -> Response[str]:
         return json_answer(200, tenant_view(tenant, door.standings.of_tenant(tenant)))

@@ -103,7 +103,7 @@ def key_door() -> Door:
 
     clock = SystemClock()
     book = DynamoKeyBook(client("dynamodb"), setting("EASEL_TABLE"), clock)
-    desk = KeyDesk(book, CATALOGUE, clock, loopback_webhooks())
+    desk = KeyDesk(book, CATALOGUE, clock, fact_log().tell, loopback_webhooks())
     return KeyDoor(gate(), Standings(tenants(), usage(), quotas(), clock), desk)
 
 

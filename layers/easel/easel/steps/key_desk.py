@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from easel.catalogue import Catalogue
+from easel.domain.facts import Tell
 from easel.domain.ids import is_key_id
+from easel.domain.key_facts import key_changed, key_created, key_revoked, key_rotated, tenant_changed
 from easel.domain.key_orders import KeyOrder, KeyTerms, Rotation, TenantTerms
 from easel.domain.tenancy import TENANT, ApiKey, BookedKey, Caller, Scope, checked_tenant
 from easel.domain.tenants import NO_LIMITS, Tenant
@@ -21,7 +23,8 @@ OWN_OVERLAP_MIN = timedelta(hours=1)  # in which to take the new secret into use
 @dataclass(frozen=True, slots=True)
 class KeyDesk:
     """Serves administrators, of which none can end the secret that it asks with, or soon. Webhooks without
-    TLS are taken on the local stack only, where `plain_webhooks` is set.
+    TLS are taken on the local stack only, where `plain_webhooks` is set. What was done is told, and who
+    did it.
 
     Changes raise ConflictError where they would, or where somebody else changed the same at that moment.
     """
@@ -29,12 +32,14 @@ class KeyDesk:
     book: KeyBook
     catalogue: Catalogue
     clock: Clock
+    tell: Tell
     plain_webhooks: bool = False
 
-    def create(self, order: KeyOrder) -> tuple[str, BookedKey]:
+    def create(self, asking: Caller, order: KeyOrder) -> tuple[str, BookedKey]:
         """A new key and its secret. Raises InvalidRequestError."""
         known = self._known(order) | {"limits": order.limits.over(NO_LIMITS)}
         secret, key = self.book.create(order.tenant, **known)
+        self.tell(key_created(asking, key, order.named.keys() - {"tenant"}))
         return secret, BookedKey(key=key)
 
     def page(self, tenant: str | None, cursor: str | None) -> KeyPage:
@@ -57,7 +62,9 @@ class KeyDesk:
         def changed(key: ApiKey) -> ApiKey:
             return key.model_copy(update=known | {"limits": terms.limits.over(key.limits)})
 
-        return self._now(self.book.change(_checked_id(key_id), changed))
+        key = self.book.change(_checked_id(key_id), changed)
+        self.tell(key_changed(asking, key, terms.named))
+        return self._now(key)
 
     def rotate(self, asking: Caller, key_id: str, rotation: Rotation) -> tuple[str, BookedKey]:
         """The key and its new secret. Raises NotFoundError or ConflictError."""
@@ -67,19 +74,22 @@ class KeyDesk:
                 "A key cannot end its own secret within the hour; ask with another one, or with an overlap."
             )
         secret, key = self.book.rotate(_checked_id(key_id), overlap)
+        self.tell(key_rotated(asking, key, rotation.overlap_hours))
         return secret, self._now(key)
 
     def revoke(self, asking: Caller, key_id: str) -> BookedKey:
         """The key as it was. Raises NotFoundError or ConflictError."""
         if _is_own(asking, key_id):
             raise ConflictError("A key cannot revoke itself; ask with another one.")
-        return self._now(self.book.revoke(_checked_id(key_id)))
+        key = self.book.revoke(_checked_id(key_id))
+        self.tell(key_revoked(asking, key))
+        return self._now(key)
 
     def tenant(self, name: str) -> Tenant:
         """What is set for a tenant; each name is one. Raises InvalidRequestError."""
         return self.book.tenant(checked_tenant(name))
 
-    def change_tenant(self, name: str, terms: TenantTerms) -> Tenant:
+    def change_tenant(self, asking: Caller, name: str, terms: TenantTerms) -> Tenant:
         """The tenant as it is then. Raises InvalidRequestError or ConflictError."""
         known = {field: value for field, value in terms.named.items() if field == "webhook"}
         if not self.plain_webhooks:
@@ -88,7 +98,9 @@ class KeyDesk:
         def changed(tenant: Tenant) -> Tenant:
             return tenant.model_copy(update=known | {"limits": terms.limits.over(tenant.limits)})
 
-        return self.book.change_tenant(checked_tenant(name), changed)
+        tenant = self.book.change_tenant(checked_tenant(name), changed)
+        self.tell(tenant_changed(asking, tenant.id, terms.named))
+        return tenant
 
     def _known(self, terms: KeyTerms) -> dict[str, Any]:
         """What is said of a key but for its limits, as fields of ApiKey."""
