@@ -12,6 +12,7 @@ import pytest
 
 from easel.aws.images import S3Images
 from easel.domain.generation import Image
+from easel.domain.ids import tenant_mark
 from easel.errors import ImageUnavailableError
 from easel.ports import ImageStore
 from tests.fakes.memory import MemoryImages
@@ -54,7 +55,7 @@ def facts(data: bytes, **changes: Any) -> Image:
 
 def test_verified_image_is_kept_byte_for_byte(bucket: Bucket) -> None:
     data = picture()
-    bucket.images.put("images/g/0.png", io.BytesIO(data), facts(data))
+    bucket.images.put("images/g/0.png", io.BytesIO(data), facts(data), "acme")
     assert bucket.holds() == {"images/g/0.png": data}
     with bucket.images.open("images/g/0.png") as chunks:
         assert b"".join(chunks) == data
@@ -64,7 +65,7 @@ def test_verified_image_is_kept_byte_for_byte(bucket: Bucket) -> None:
 def test_image_kept_twice_is_one_object(bucket: Bucket) -> None:
     data = picture()
     for _ in range(2):
-        bucket.images.put("k", io.BytesIO(data), facts(data))
+        bucket.images.put("k", io.BytesIO(data), facts(data), "acme")
     assert bucket.holds() == {"k": data}
 
 
@@ -110,10 +111,13 @@ def test_kept_object_carries_its_facts_and_the_hash_that_s3_checks(s3: Any) -> N
     s3.meta.events.register(
         "before-send.s3.PutObject", lambda request, **_: sent.append(request.headers["x-amz-checksum-sha256"])
     )
-    S3Images(s3, "easel-images").put("k", io.BytesIO(data), facts(data))
+    S3Images(s3, "easel-images").put("k", io.BytesIO(data), facts(data), "acme")
     head = s3.head_object(Bucket="easel-images", Key="k")
     assert head["ContentType"] == "image/png"
+    mark = head["Metadata"].pop("owner")
     assert head["Metadata"] == {"sha256": facts(data).sha256, "width": "64", "height": "48"}
+    assert mark == tenant_mark("acme") != tenant_mark("acme2")
+    assert "acme" not in mark
     assert [base64.b64decode(one).hex() for one in map(as_text, sent)] == [facts(data).sha256]
 
 

@@ -229,14 +229,16 @@ class MemoryImages:
         self.objects: dict[str, bytes] = {}
         self.types: dict[str, str] = {}
         self.facts: dict[str, Image] = {}
+        self.owners: dict[str, str] = {}
 
-    def put(self, key: str, body: IO[bytes], image: Image) -> None:
+    def put(self, key: str, body: IO[bytes], image: Image, tenant: str) -> None:
         data = body.read()
         if hashlib.sha256(data).hexdigest() != image.sha256 or len(data) != image.bytes:
             raise ValueError("the bytes differ from their facts")
         self.objects[key] = data
         self.types[key] = image.content_type
         self.facts[key] = image
+        self.owners[key] = tenant
 
     def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
         self.objects[key] = data

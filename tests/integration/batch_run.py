@@ -247,7 +247,7 @@ def compare_sums(
         image["s3_uri"].split("/", 3)[3] for line in results for image in line["response"]["body"]["images"]
     }
     sums = {
-        "the manifest and the API's answer": manifest == {**batch, "files": {}},
+        "the manifest and the API's answer": manifest == {**batch, "files": {}, "tenant": manifest["tenant"]},
         "rows": batch["rows"]["total"] == len(results) + len(errors),
         "succeeded": batch["rows"]["succeeded"] == len(results) == batch["images"],
         "refused and failed": batch["rows"]["refused"] + batch["rows"]["failed"] == len(errors),

@@ -255,8 +255,9 @@ class Inbox(Protocol):
 class ImageStore(Protocol):
     """Where image bytes lie."""
 
-    def put(self, key: str, body: IO[bytes], image: Image) -> None:
-        """Keep a verified image with its facts; the store checks the SHA-256 on arrival."""
+    def put(self, key: str, body: IO[bytes], image: Image, tenant: str) -> None:
+        """Keep a verified image with its facts, and a mark of whose it is, which outlives all records; the
+        store checks the SHA-256 on arrival."""
 
     def put_bytes(self, key: str, data: bytes, content_type: str) -> None:
         """Put bytes down for a later step."""

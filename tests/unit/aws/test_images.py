@@ -30,7 +30,7 @@ def test_image_is_hashed_no_second_time_for_its_signature_which_covers_its_check
     image = Image(
         key="images/gen_1/0.png", content_type="image/png", width=1, height=1, bytes=3, sha256="ab" * 32
     )
-    S3Images(s3, "images").put(image.key, io.BytesIO(b"abc"), image)
+    S3Images(s3, "images").put(image.key, io.BytesIO(b"abc"), image, "acme")
     (request,) = sent
     assert request.headers["X-Amz-Content-SHA256"] == b"UNSIGNED-PAYLOAD"
     assert request.headers["x-amz-checksum-sha256"]

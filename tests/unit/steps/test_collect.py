@@ -187,7 +187,7 @@ def test_manifest_tells_totals_and_cost() -> None:
     batch = dropped(scene, *lines, max_cost_usd=Decimal(2), tolerated_failures=9)
     view = run(scene, batch, every_third_fails)
     manifest = json.loads(file(scene, batch, "manifest.json"))
-    assert manifest == view
+    assert manifest == view | {"tenant": TENANT}
     assert manifest["rows"] == {
         "total": 6, "queued": 0, "running": 0, "succeeded": 3, "failed": 1, "refused": 2,
     }  # fmt: skip

@@ -24,7 +24,7 @@ from tests.fakes.http_server import Exchange, LocalServer
 from tests.fakes.internet import Internet
 from tests.fakes.memory import ScriptedTransport
 from tests.fakes.pictures import FORMATS, content_type, picture
-from tests.fakes.scene import Scene
+from tests.fakes.scene import TENANT, Scene
 from tests.unit.steps.vendor_words import (
     ASYNC,
     INLINE,
@@ -64,6 +64,7 @@ def test_image_is_kept_byte_for_byte_with_its_facts(kind: str) -> None:
     assert image.content_type == content_type(kind)
     assert image.sha256 == hashlib.sha256(data).hexdigest()
     assert scene.images.objects == {image.key: data}
+    assert scene.images.owners == {image.key: TENANT}
 
 
 def test_type_is_told_by_the_bytes_and_not_by_the_link() -> None:

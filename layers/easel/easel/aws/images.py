@@ -8,10 +8,12 @@ from typing import IO, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from easel.domain.generation import Image
+from easel.domain.ids import tenant_mark
 from easel.errors import ImageUnavailableError
 
 CHUNK_BYTES = 64 * 1024
 LINK_SECONDS = 3600  # of a link that is signed when a generation is read
+OWNER = "owner"  # of an object's metadata: whoever has a link reads it, so it is a mark, not a name
 
 
 def uri_of(bucket: str, key: str) -> str:
@@ -26,7 +28,7 @@ class S3Images:
         self._client = client
         self._bucket = bucket
 
-    def put(self, key: str, body: IO[bytes], image: Image) -> None:
+    def put(self, key: str, body: IO[bytes], image: Image, tenant: str) -> None:
         """One PutObject. The hash of the verification goes along: S3 refuses bytes that differ from it
         (PutObject, ChecksumSHA256: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html)."""
         self._client.put_object(
@@ -37,7 +39,12 @@ class S3Images:
             ContentType=image.content_type,
             ChecksumSHA256=base64.b64encode(bytes.fromhex(image.sha256)).decode(),
             CacheControl="private, max-age=31536000, immutable",
-            Metadata={"sha256": image.sha256, "width": str(image.width), "height": str(image.height)},
+            Metadata={
+                "sha256": image.sha256,
+                "width": str(image.width),
+                "height": str(image.height),
+                OWNER: tenant_mark(tenant),
+            },
         )
 
     def put_bytes(self, key: str, data: bytes, content_type: str) -> None:

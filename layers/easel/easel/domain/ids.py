@@ -75,6 +75,11 @@ def generation_id_of(bits: int) -> str:
     return "gen_" + _text(bits)
 
 
+def tenant_mark(name: str) -> str:
+    """What stands for a tenant beside what may be read by others than the tenant."""
+    return hashlib.sha256(f"tenant {name}".encode()).hexdigest()[:32]
+
+
 def is_generation_id(text: str) -> bool:
     """Whether the text has the form of a generation's id."""
     return GENERATION_ID.fullmatch(text) is not None

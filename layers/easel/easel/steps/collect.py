@@ -78,7 +78,9 @@ class Collector:
         stopped = batch.stop_reason
         status = ENDS.get(stopped.code, BatchStatus.STOPPED) if stopped else BatchStatus.COMPLETED
         ended = batch.over_as(self.clock.now(), status)
-        manifest = json.dumps(batch_view(ended, tally, self.clock.now()), ensure_ascii=False, indent=2)
+        # With whose it is: the files outlive the record.
+        view = batch_view(ended, tally, self.clock.now()) | {"tenant": batch.tenant}
+        manifest = json.dumps(view, ensure_ascii=False, indent=2)
         self.files.put(file_key(batch, "manifest.json"), manifest.encode("utf-8", "replace"), JSON_TYPE)
         return self._saved(ended)
 

@@ -104,7 +104,7 @@ class Persister:
                 bytes=facts.bytes,
                 sha256=facts.sha256,
             )
-            self.images.put(image.key, spool, image)
+            self.images.put(image.key, spool, image, generation.tenant)
             return image
 
     @contextmanager
