@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build lock key
+.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build lock key forget
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -69,3 +69,6 @@ lock: setup ## Resolve the lock file and the layer's requirements anew from pypr
 
 key: setup ## Make an API key: make key TENANT=name (STACK=name: on that one on AWS; ADMIN=1: may administer)
 	@$(PYTHON) -m local.keys --tenant "$(TENANT)" $(if $(STACK),--stack "$(STACK)") $(if $(ADMIN),--admin)
+
+forget: setup ## Count what is a tenant's: make forget TENANT=name (STACK=name: on AWS; SURE=1: delete it, for good)
+	@$(PYTHON) -m local.forget --tenant "$(TENANT)" $(if $(STACK),--stack "$(STACK)") $(if $(SURE),--sure)

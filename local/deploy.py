@@ -55,6 +55,12 @@ def stack_outputs(cloudformation: Any, stack: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
+def stack_parameters(cloudformation: Any, stack: str) -> dict[str, str]:
+    """Return the parameters of a deployed stack by name, those with their default included."""
+    told = (_describe(cloudformation, stack) or {}).get("Parameters", [])
+    return {one["ParameterKey"]: one["ParameterValue"] for one in told}
+
+
 def translate(build: Path, packages: "_Packages", parameters: Mapping[str, str]) -> Template:
     """Translate the built SAM template to plain CloudFormation with AWS's own translator."""
     # Slow to import, and not needed when nothing changed.

@@ -5,22 +5,16 @@ over HTTP. The secret is printed, and nothing else: only its hash is kept.
 """
 
 import argparse
-import os
 import sys
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from easel.aws.key_book import DynamoKeyBook
 from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, checked_tenant
 from easel.errors import RequestError
 from easel.runtime import SystemClock
-from local.aws_endpoint import AwsEndpoint
-from local.build import REPOSITORY
-from local.deploy import stack_outputs
+from local.account import deployed
 from local.failure import StackError
-from local.settings import read_settings
-from local.stack import STACK
 
 
 def main(words: list[str] | None = None) -> int:
@@ -41,14 +35,8 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _book(aws_stack: str | None) -> DynamoKeyBook:
-    if aws_stack:
-        cloudformation, dynamodb = boto3.client("cloudformation"), boto3.client("dynamodb")
-    else:
-        port = read_settings(os.environ, REPOSITORY / ".env").aws_port
-        endpoint = AwsEndpoint(f"http://127.0.0.1:{port}")
-        cloudformation, dynamodb = endpoint.client("cloudformation"), endpoint.client("dynamodb")
-    table = stack_outputs(cloudformation, aws_stack or STACK)["TableName"]
-    return DynamoKeyBook(dynamodb, table, SystemClock())
+    stack = deployed(aws_stack)
+    return DynamoKeyBook(stack.client("dynamodb"), stack.outputs["TableName"], SystemClock())
 
 
 def _parser() -> argparse.ArgumentParser:

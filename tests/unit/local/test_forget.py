@@ -1,0 +1,178 @@
+"""`make forget`: what is a tenant's by its mark alone, what is left alone, and what nobody can tell."""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from easel.aws.batches import DynamoBatches
+from easel.aws.images import S3Images
+from easel.aws.key_book import DynamoKeyBook
+from easel.aws.table import DynamoGenerations
+from easel.domain.batch import Batch, Source
+from easel.domain.generation import Image, Origin
+from easel.domain.ids import new_generation_id
+from easel.runtime import SystemClock
+from local import forget
+from local.account import Deployed
+from local.failure import StackError
+from tests.contract.table import make_table
+from tests.fakes.lives import MULE, NOW, delivered, ended, queued
+from tests.fakes.pictures import picture
+
+IMAGES, INBOX = "easel-images", "easel-inbox"
+
+
+class Stack:
+    """A stack on AWS whose buckets have versions."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+        self.dynamodb: Any = boto3.client("dynamodb")
+        self.s3: Any = boto3.client("s3")
+        self.table = make_table(self.dynamodb)
+        for bucket in (IMAGES, INBOX):
+            self.s3.create_bucket(Bucket=bucket)
+            self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.outputs = {"TableName": self.table, "ImageBucketName": IMAGES, "InboxBucketName": INBOX}
+        template = {
+            "Parameters": {"DefaultTenant": {"Type": "String", "Default": "default"}},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {name: {"Value": value} for name, value in self.outputs.items()},
+        }
+        boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
+
+    def image(self, key: str, tenant: str) -> None:
+        """Kept as Persist keeps one."""
+        data = picture()
+        digest = hashlib.sha256(data).hexdigest()
+        facts = Image(key=key, content_type="image/png", width=64, height=48, bytes=len(data), sha256=digest)
+        S3Images(self.s3, IMAGES).put(key, io.BytesIO(data), facts, tenant)
+
+    def put(self, key: str, body: str = "x", bucket: str = IMAGES, **metadata: str) -> None:
+        self.s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), Metadata=metadata)
+
+    def versions(self, bucket: str = IMAGES) -> list[str]:
+        """The key of every version that is there, those that say that it was deleted included."""
+        listed = self.s3.list_object_versions(Bucket=bucket)
+        return sorted(one["Key"] for kind in ("Versions", "DeleteMarkers") for one in listed.get(kind, ()))
+
+    def forget(self, tenant: str, *words: str) -> tuple[int, str]:
+        """The exit status, and what was printed."""
+        status = forget.main(["--stack", "easel-dev", "--tenant", tenant, *words])
+        return status, self.capsys.readouterr().out
+
+
+@pytest.fixture
+def stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield Stack(capsys)
+
+
+def test_images_are_found_by_their_marks_when_their_records_are_gone_with_all_their_versions(
+    stack: Stack,
+) -> None:
+    for tenant in ("acme", "other"):
+        for _ in range(2):
+            stack.image(f"images/gen_{tenant}/0.png", tenant)
+    stack.s3.delete_object(Bucket=IMAGES, Key="images/gen_acme/0.png")  # its versions stay, and a marker
+    stack.put("images/gen_old/0.png")
+    assert stack.forget("acme")[0] == 0
+    assert len(stack.versions()) == 6
+    status, told = stack.forget("acme", "--sure")
+    assert stack.versions() == ["images/gen_old/0.png", *["images/gen_other/0.png"] * 2]
+    assert status == 0
+    assert "3  objects in images/\n" in told
+    assert "1  objects in images/, left alone" in told
+
+
+def test_folder_of_a_batch_is_found_by_what_its_manifest_says_and_pictures_in_it_by_their_own_marks(
+    stack: Stack,
+) -> None:
+    folder = "batches/bat_x"
+    stack.put(f"{folder}/manifest.json", json.dumps({"id": "bat_x", "tenant": "default"}))
+    stack.put(f"{folder}/results.jsonl")
+    stack.image(f"{folder}/images/gen_1/0.png", "default")
+    stack.image(f"{folder}/images/gen_2/0.png", "acme")  # a row that named another tenant
+    stack.put("batches/bat_old/results.jsonl")
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert f"{folder}/images/gen_2/0.png" not in stack.versions()
+    assert len(stack.versions()) == 4
+    assert stack.forget("default", "--sure")[0] == 0
+    assert stack.versions() == ["batches/bat_old/results.jsonl"]
+
+
+def test_what_is_at_work_is_left_alone_with_its_whole_batch_and_told_by_the_exit_status(stack: Stack) -> None:
+    store = DynamoGenerations(stack.dynamodb, stack.table, 90, SystemClock())
+    source = Source(bucket=INBOX, key="requests/a.csv", etag="e")
+    batch = Batch(id="bat_x", tenant="acme", source=source, created_at=NOW, updated_at=NOW)
+    DynamoBatches(stack.dynamodb, stack.table, 90).create(batch)
+    working, done = queued("acme"), ended(delivered(queued("acme"), MULE)).having(announced=True)
+    row = done.having(id=new_generation_id(NOW), origin=Origin(batch=batch.id, row=1))
+    for one in (working, done, row):
+        store.create(one, None)
+        stack.put(f"{one.folder}/0.png")
+        stack.put(f"inputs/{one.id}/0")
+    status, told = stack.forget("acme", "--sure")
+    assert status == 2
+    assert "2  still at work" in told
+    left = {working.id, row.id}
+    assert {key.split("/")[-2] for key in stack.versions()} == left
+    assert {one.id for one in map(store.get, (working.id, done.id, row.id)) if one} == left
+
+
+def test_dropped_file_is_whose_its_metadata_says_or_the_default_tenants(
+    stack: Stack,
+) -> None:
+    stack.put("requests/a.json", bucket=INBOX, tenant="acme")
+    stack.put("edits/a.png", bucket=INBOX, tenant="acme")
+    stack.put("requests/b.json", bucket=INBOX)
+    stack.put("tenants/acme/c.csv", bucket=INBOX)
+    stack.put("tenants/acme2/c.csv", bucket=INBOX)
+    stack.put("notes.txt", bucket=INBOX)
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert stack.versions(INBOX) == ["notes.txt", "requests/b.json", "tenants/acme2/c.csv"]
+    assert stack.forget("default", "--sure")[0] == 0
+    assert stack.versions(INBOX) == ["notes.txt", "tenants/acme2/c.csv"]
+
+
+def test_tenant_whose_name_begins_like_anothers_takes_nothing_of_it(stack: Stack) -> None:
+    book = DynamoKeyBook(stack.dynamodb, stack.table, SystemClock())
+    for tenant in ("acme", "acme-2"):
+        book.create(tenant)
+        book.change_tenant(tenant, lambda known: known)
+        stack.put(f"uploads/{tenant}/upl_1")
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert stack.versions() == ["uploads/acme-2/upl_1"]
+    assert [one.key.tenant for one in book.page().keys] == ["acme-2"]
+    kept = stack.dynamodb.scan(TableName=stack.table)["Items"]
+    assert len(kept) == 3
+    assert all("acme-2" in str(one) or "secrets" in str(one["pk"]) for one in kept)
+
+
+def test_object_that_may_not_be_deleted_stops_it_with_its_key(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.image("images/gen_1/0.png", "acme")
+
+    def refuse(**_: Any) -> dict[str, Any]:
+        return {"Errors": [{"Key": "images/gen_1/0.png", "Code": "AccessDenied"}]}
+
+    monkeypatch.setattr(stack.s3, "delete_objects", refuse)
+    deployed = Deployed({"s3": stack.s3, "dynamodb": stack.dynamodb}.__getitem__, stack.outputs, {})
+    with pytest.raises(StackError, match=r"images/gen_1/0\.png cannot be deleted: AccessDenied"):
+        forget.Forgetting(deployed, "acme", sure=True).run()
+
+
+@pytest.mark.parametrize("tenant", ["ac.me", "a/b", ""])
+def test_name_that_is_no_tenants_is_refused(stack: Stack, tenant: str) -> None:
+    assert stack.forget(tenant, "--sure") == (1, "")
