@@ -18,6 +18,9 @@ COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 def doctor(
     ctx: typer.Context,
     aws: Annotated[bool, typer.Option("--aws", help="Look into an AWS account, too.")] = False,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="With --aws: run the stack, too, in ways that buy nothing.")
+    ] = False,
     stack: Annotated[str, typer.Option("--stack", help="The stack on AWS.")] = "easel-dev",
     as_json: Json = False,
     profile: Profile = None,
@@ -33,7 +36,7 @@ def doctor(
     for one in itertools.chain(
         doctor_machine.findings(),
         doctor_deployment.findings(ctx.meta.get(PROFILE)),
-        doctor_aws.findings(stack) if aws else (),
+        doctor_aws.findings(stack, ctx.meta.get(PROFILE), trial=trial) if aws else (),
     ):
         found.append(one)
         _tell(terminal, one)

@@ -1,25 +1,30 @@
 """What `easel doctor --aws` finds in the AWS account of the shell's settings. It only reads."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from easel_client.command.doctor_machine import is_easel
+from easel_client.command import doctor_quotas, doctor_stack, doctor_trial
+from easel_client.command.account import NEEDED, Account
 from easel_client.command.findings import Finding, fail, ok, warn
 
-CREATE_KEY = "make key TENANT=default STACK={stack} ADMIN=1"
-PUT_KEYS = (
-    """aws secretsmanager put-secret-value --secret-id {arn} --secret-string '{{"mulerouter": "..."}}'"""
-)
 STEADY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
-NEEDED = ("ApiUrl", "TableName", "VendorKeysSecretArn", "ImageBucketName", "InboxBucketName")
+# What the template is made of, by botocore's names.
+SERVICES = (
+    "apigatewayv2", "cloudformation", "cloudwatch", "dynamodb", "events", "lambda", "logs", "s3",
+    "secretsmanager", "sns", "sqs", "stepfunctions", "xray",
+)  # fmt: skip
+# "Lambda SnapStart is available in all commercial Regions except Asia Pacific (New Zealand) and Asia Pacific
+# (Taipei)" (https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html, read 2026-11).
+WITHOUT_SNAPSTART = ("ap-southeast-6", "ap-east-2")
+ARM = "Whether Lambda has arm64 there says aws.amazon.com/lambda/pricing (Arm Price)."
+Check = Callable[[Account], Iterator[Finding]]
 
 
-def findings(stack: str) -> Iterator[Finding]:
-    """The SDK, credentials, region, the stack and its outputs, vendors' keys, the first API key."""
+def findings(stack: str, profile: str | None, *, trial: bool) -> Iterator[Finding]:
+    """The SDK, credentials, region, the stack with all that it is made of, quotas; with `trial`, runs of it
+    that buy nothing."""
     try:
         import boto3
-        import botocore.exceptions
         from botocore.config import Config
     except ImportError:
         how = "pipx inject easel-client boto3, or install `easel-client[aws]`."
@@ -28,77 +33,65 @@ def findings(stack: str) -> Iterator[Finding]:
     yield ok("aws sdk", f"boto3 {boto3.__version__}")
     session = boto3.Session()
     if not session.region_name:
-        yield fail("region", "is not set", "Set AWS_REGION, or `region` in the AWS profile.")
+        yield fail("region", "is not set", "Set AWS_DEFAULT_REGION, or `region` in the AWS profile.")
         return
-    yield ok("region", session.region_name)
-    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+    yield region(session)
+    config = Config(connect_timeout=5, read_timeout=60, retries={"total_max_attempts": 2})
 
     def client(service: str) -> Any:
         return session.client(service, config=config)  # type: ignore[call-overload,unused-ignore]
 
-    subject = "credentials"
+    account = Account(client, stack, session.region_name, profile)
+    yield from _checked("credentials", _credentials, account)
+    if account.number:
+        yield from _checked("stack", _stack, account)
+    if account.is_easel:
+        checks = {**doctor_stack.CHECKS, **doctor_quotas.CHECKS, **(doctor_trial.CHECKS if trial else {})}
+        for subject, check in checks.items():
+            yield from _checked(subject, check, account)
+
+
+def _checked(subject: str, check: Check, account: Account) -> Iterator[Finding]:
+    """What may not be read, or is not there, is a finding too; the others are looked at all the same."""
+    import botocore.exceptions
+
     try:
-        who = client("sts").get_caller_identity()
-        yield ok(subject, f"account {who['Account']}, {who['Arn']}")
-        subject = "stack"
-        outputs: dict[str, str] = {}
-        yield from _stack(client("cloudformation"), stack, outputs)
-        if any(name not in outputs for name in NEEDED):
-            return
-        yield from _api(outputs["ApiUrl"])
-        subject = "vendor keys"
-        yield _vendor_keys(client("secretsmanager"), outputs["VendorKeysSecretArn"])
-        subject = "api key"
-        yield _first_key(client("dynamodb"), outputs["TableName"], stack)
+        yield from check(account)
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        yield fail(subject, _words(error), _advice(subject, stack))
+        yield fail(subject, _words(error), _advice(subject, account.stack))
 
 
-def _stack(cloudformation: Any, name: str, outputs: dict[str, str]) -> Iterator[Finding]:
-    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    outputs.update({one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())})
+def region(session: Any) -> Finding:
+    """Whether all is there that the template needs, by the SDK's list, which may be older than the region."""
+    name = session.region_name
+    partition = session.get_partition_for_region(name)
+    known = {one: session.get_available_regions(one, partition_name=partition) for one in SERVICES}
+    if missing := [service for service, regions in known.items() if name not in regions]:
+        return warn(
+            "region", f"{name} is not known to have {', '.join(missing)}", "Is the SDK older than it?"
+        )
+    return ok("region", f"{name} has all services of the template")
+
+
+def _credentials(account: Account) -> Iterator[Finding]:
+    who = account.client("sts").get_caller_identity()
+    account.number = who["Account"]
+    yield ok("credentials", f"account {account.number}, {who['Arn']}")
+
+
+def _stack(account: Account) -> Iterator[Finding]:
+    stack = account.client("cloudformation").describe_stacks(StackName=account.stack)["Stacks"][0]
+    account.outputs |= {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
+    account.parameters |= {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", ())}
     state = stack["StackStatus"]
     if state not in STEADY:
-        yield warn("stack", f"{name} is {state}", "Look at its events in CloudFormation.")
+        yield warn("stack", f"{account.stack} is {state}", "Look at its events in CloudFormation.")
     else:
-        yield ok("stack", f"{name} is {state}")
-    if missing := [one for one in NEEDED if one not in outputs]:
+        yield ok("stack", f"{account.stack} is {state}")
+    if missing := [one for one in NEEDED if one not in account.outputs]:
         yield fail("outputs", f"{', '.join(missing)} missing", "Is it a stack of Easel? Deploy it anew.")
-
-
-def _api(url: str) -> Iterator[Finding]:
-    if is_easel(url):
-        yield ok("api", f"{url} answers; keep it with `easel login --url {url}`")
-    else:
-        yield fail("api", f"{url} does not answer", "Look at the api function's log.")
-
-
-def _vendor_keys(secrets: Any, arn: str) -> Finding:
-    """Which endpoints have a key; never the keys."""
-    try:
-        known = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
-    except (ValueError, KeyError):
-        known = None
-    if not isinstance(known, Mapping):
-        return fail("vendor keys", "the secret is not a JSON object", f"Put one into {arn}.")
-    names = sorted(name for name, key in known.items() if key)
-    if not names:
-        return fail("vendor keys", "there is none", PUT_KEYS.format(arn=arn))
-    return ok("vendor keys", ", ".join(names))
-
-
-def _first_key(dynamodb: Any, table: str, stack: str) -> Finding:
-    """Whether there is any; the table lists them under `keys`."""
-    found = dynamodb.query(
-        TableName=table,
-        IndexName="by_tenant",
-        KeyConditionExpression="list_pk = :list",
-        ExpressionAttributeValues={":list": {"S": "keys"}},
-        Limit=1,
-    )
-    if found["Items"]:
-        return ok("api key", "there is at least one")
-    return fail("api key", "none was made yet", CREATE_KEY.format(stack=stack))
+    if account.region in WITHOUT_SNAPSTART and account.parameters.get("SnapStart", "None") != "None":
+        yield fail("snapstart", f"{account.region} has none", "Deploy with SnapStart=None.")
 
 
 def _words(error: Exception) -> str:
@@ -109,5 +102,5 @@ def _words(error: Exception) -> str:
 def _advice(subject: str, stack: str) -> str:
     return {
         "credentials": "`aws configure`, `aws sso login`, or AWS_PROFILE.",
-        "stack": f"`sam deploy --guided` makes it; --stack names another one than {stack}.",
+        "stack": f"`make deploy` makes it; --stack names another one than {stack}. {ARM}",
     }.get(subject, "Has this role the right to read it?")

@@ -1,28 +1,17 @@
 """`easel doctor`: each finding with its verdict and what to do."""
 
-import json
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from easel.aws.keys import put_api_key
-from easel.domain.tenancy import ApiKey
 from easel_client.profiles import Profile, Profiles, profile_file
-from tests.template import RESOURCES
 from tests.unit.client.command import data, easel
 from tests.unit.client.deployment import Deployment, problem
 from tests.unit.client.test_keys_command import key
 from tests.unit.client.test_models_usage import route
-
-REGION = "us-east-1"
-SECRET = "sk-PLANTED"
 
 
 @pytest.fixture(autouse=True)
@@ -115,65 +104,3 @@ def test_a_checkout_and_ports_that_are_taken(
     deployment.answers("GET /healthz", b"another program")
     told = found()
     assert told[f"port {deployment.url.rpartition(':')[2]}"][0] == "fail"
-
-
-@pytest.fixture
-def account(monkeypatch: pytest.MonkeyPatch, deployment: Deployment) -> Iterator[dict[str, str]]:
-    """An AWS account with what a stack of Easel leaves in it, without keys."""
-    lay(deployment)
-    for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", REGION)):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    with mock_aws():
-        properties = dict(RESOURCES["Table"]["Properties"])
-        kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        boto3.client("dynamodb", REGION).create_table(
-            TableName="table", **{name: properties[name] for name in kept}
-        )
-        secret = boto3.client("secretsmanager", REGION).create_secret(Name="vendors", SecretString="{}")
-        outputs = {
-            "ApiUrl": deployment.url, "TableName": "table", "VendorKeysSecretArn": secret["ARN"],
-            "ImageBucketName": "images", "InboxBucketName": "inbox",
-        }  # fmt: skip
-        template = {
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-        }
-        boto3.client("cloudformation", REGION).create_stack(
-            StackName="easel-dev", TemplateBody=json.dumps(template)
-        )
-        yield outputs
-
-
-def test_an_account_is_looked_into(account: dict[str, str]) -> None:
-    told = found("--aws")
-    assert [told[one][0] for one in ("aws sdk", "region", "credentials", "stack", "api")] == ["ok"] * 5
-    assert told["vendor keys"][0] == told["api key"][0] == "fail"
-    assert "make key TENANT=default STACK=easel-dev ADMIN=1" in told["api key"][2]
-    keys = json.dumps({"mulerouter": SECRET, "aimlapi": ""})
-    boto3.client("secretsmanager", REGION).put_secret_value(SecretId="vendors", SecretString=keys)
-    put_api_key(
-        boto3.client("dynamodb", REGION), "table", "ezl_x", ApiKey(id="key_1", tenant="t", prefix="ezl_")
-    )
-    done = easel("doctor", "--aws")
-    assert (done.exit_code, SECRET in done.output) == (0, False)
-    assert found("--aws")["vendor keys"][1] == "mulerouter"
-
-
-def test_a_stack_that_is_not_there_is_told(account: dict[str, str]) -> None:
-    told = found("--aws", "--stack", "nope")
-    assert told["stack"][0] == "fail"
-    assert "api" not in told
-
-
-def test_without_credentials_region_or_sdk_it_says_so(
-    monkeypatch: pytest.MonkeyPatch, deployment: Deployment
-) -> None:
-    lay(deployment)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    assert found("--aws")["region"][0] == "fail"
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    assert found("--aws")["credentials"][0] == "fail"
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    assert "pipx inject" in found("--aws")["aws sdk"][2]
