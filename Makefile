@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build deploy lock key forget
+.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build deploy cost lock key forget
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -56,6 +56,9 @@ build: setup ## Build the deployable packages into .aws-sam/build, for `sam depl
 
 deploy: build ## Deploy to AWS: make deploy STAGE=dev or prod; the first time it asks (ARGS=: more for `sam deploy`)
 	@$(PYTHON) -m local.to_aws --stage "$(or $(STAGE),dev)" $(ARGS)
+
+cost: setup ## Print what AWS charges for 1,000 images, part by part with the formula, by the template's settings
+	@$(PYTHON) -m tests.bench.cost
 
 UV_COMPILE := $(PYTHON) -m uv pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url
 

@@ -2,19 +2,16 @@
 
 Counted, not guessed: the states of functions/generate.asl.yaml, the memory of template.yaml's functions, the
 writes that a generation takes with the sizes of its items, and the waiting of tests/bench/waiting.py. Assumed
-are the seconds of easel/domain/own_cost.py for steps that wait for nobody, and list prices.
-
-Dollars of an image = transitions * states
-    + GB-seconds * (0.1 of Api + 0.5 of Submit + 0.6 of Persist + what Poll stays) + requests of functions
-    + KB written, and 4 KB read, in DynamoDB + a PUT + an event + a request of the API + KB of logs + traces.
+are the seconds of easel/domain/own_cost.py for steps that wait for nobody, and list prices. The formula is
+`terms`; `make cost` (`python -m tests.bench.cost`) prints it with its figures put in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from math import ceil
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from easel.aws.table import to_item
 from easel.domain import own_cost as own
@@ -43,7 +40,7 @@ PRICES: dict[str, tuple[Decimal, str, str]] = {
     "sqs": (Decimal("0.0000004"), "each", "aws.amazon.com/sqs/pricing"),
 }
 TARGET_USD, TARGET_OF = 0.20, "10 to 20 s"  # per 1,000 images, of this distribution
-BUILT, LOOP = "stay and ask (as built)", "a loop of Wait, Poll, Choice: 5 s"
+LOOP = "a loop of Wait, Poll, Choice: 5 s"
 TASKS = 5_000
 SQS_REQUESTS = 3  # of a message: sent, received, deleted
 EXPRESS_GB = Decimal("0.0625")
@@ -102,25 +99,58 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
     return 1 if kind in ("BOOL", "NULL") else len(inner) // 2 + 2 if kind == "N" else len(inner.encode())
 
 
-def parts(states: float, poll_gb_seconds: float, polls: float, queued: float = 0.0) -> dict[str, float]:
-    """Dollars of 1,000 images: of so many transitions, and so much of polling."""
-    steady = (
-        own.CREATE_SECONDS * gb("Api") + own.SUBMIT_SECONDS * gb("Submit") + own.KEEP_SECONDS * gb("Persist")
-    )
+class Term(NamedTuple):
+    """So much of what has a price, for an image; in words, what it is."""
+
+    amount: float
+    price: str
+    words: str
+
+    @property
+    def usd(self) -> float:
+        """Dollars of 1,000 images."""
+        return 1000 * self.amount * float(PRICES[self.price][0])
+
+
+def terms(states: float, poll_gb_seconds: float, polls: float) -> dict[str, list[Term]]:
+    """The formula: what an image of so many transitions, and so much of polling, is made of."""
+
+    def run(function: str, seconds: Decimal) -> Term:
+        memory = gb(function)
+        return Term(float(seconds * memory), "lambda", f"{function} {seconds} s * {memory:.4g} GB")
+
     requests = 3 + polls
-    priced = {
-        "transitions": states * float(own.TRANSITION),
-        "Lambda": (float(steady) + poll_gb_seconds) * float(own.LAMBDA_GB_SECOND),
-        "requests": requests * float(own.LAMBDA_REQUEST),
-        "DynamoDB": write_units() * float(own.WRITE_UNIT) + 2 * requests * float(own.READ_UNIT),
-        "S3": float(own.S3_PUT),
-        "events": float(own.EVENT),
-        "API": float(own.API_REQUEST),
-        "logs": float(own.LOG_GB * own.LOG_KB / 1_000_000),
-        "traces": float(own.TRACES * own.TRACE),
-        "queue": queued,
+    return {
+        "transitions": [Term(states, "transition", f"{states:.3g} states")],
+        "Lambda": [
+            run("Api", own.CREATE_SECONDS),
+            run("Submit", own.SUBMIT_SECONDS),
+            Term(
+                poll_gb_seconds,
+                "lambda",
+                f"Poll {poll_gb_seconds / float(gb('Poll')):.3g} s * {gb('Poll'):.4g} GB",
+            ),
+            run("Persist", own.KEEP_SECONDS),
+        ],
+        "requests": [Term(requests, "lambda request", f"{requests:.3g} invocations")],
+        "DynamoDB": [
+            Term(write_units(), "write", f"{write_units()} KB written"),
+            Term(2 * requests, "read", f"{2 * requests:.3g} reads"),
+        ],
+        "S3": [Term(1, "s3 put", "1 PUT")],
+        "events": [Term(1, "event", "1 event")],
+        "API": [Term(1, "api", "1 call")],
+        "logs": [Term(float(own.LOG_KB) / 1_000_000, "log", f"{own.LOG_KB / 1_000_000:f} GB")],
+        "traces": [Term(float(own.TRACES), "trace", f"{own.TRACES} traces")],
     }
-    return {name: 1000 * priced[name] for name in PARTS}
+
+
+def parts(states: float, poll_gb_seconds: float, polls: float, queued: float = 0.0) -> dict[str, float]:
+    """Dollars of 1,000 images by part; `queued` are those of a queue, for one image."""
+    priced = {
+        name: sum(term.usd for term in of) for name, of in terms(states, poll_gb_seconds, polls).items()
+    }
+    return {name: priced.get(name, 1000 * queued) for name in PARTS}
 
 
 def architectures(name: str) -> dict[str, dict[str, float]]:
@@ -168,6 +198,37 @@ def rows() -> list[Row]:
     return found
 
 
+def bill(name: str) -> str:
+    """What was built, for vendors of this distribution: each part with its formula."""
+    (draw, usual), poll_gb = DISTRIBUTIONS[name], float(gb("Poll"))
+    found = waited("Easel", draw, usual, TASKS + SAMPLES_MAX, [])[SAMPLES_MAX:]
+    states = OWN_STATES + fmean(one.transitions for one in found)
+    made = terms(states, fmean(one.lambda_seconds for one in found) * poll_gb, 1)
+    lines = [f"1,000 images of a vendor that takes {name}, in USD:"]
+    for part, of in made.items():
+        lines.append(f"  {part:<12}{sum(one.usd for one in of):>8.4f}  = 1000 * {_formula(of)}")
+    total = sum(one.usd for of in made.values() for one in of)
+    return "\n".join([*lines, f"  {'total':<12}{total:>8.4f}"])
+
+
+def _formula(of: Sequence[Term]) -> str:
+    """By price, in their order."""
+    of_price: dict[str, list[str]] = {}
+    for one in of:
+        of_price.setdefault(one.price, []).append(one.words)
+    sums = [f"({' + '.join(words)}) * {PRICES[price][0]:f}" for price, words in of_price.items()]
+    return f"({' + '.join(sums)})" if len(sums) > 1 else sums[0]
+
+
+def prices() -> str:
+    """What the formulas multiply with, and where it stands."""
+    lines = ["List prices, us-east-1, on demand, arm64, without the free tier, read 2026-08:"]
+    lines += [
+        f"  {name:<16} {usd:<14f} USD per {unit} ({page})" for name, (usd, unit, page) in PRICES.items()
+    ]
+    return "\n".join(lines)
+
+
 def table() -> str:
     """All of it in columns, and the prices."""
     heads = "".join(f"{part:>12}" for part in (*PARTS, "total"))
@@ -175,8 +236,8 @@ def table() -> str:
     for (name, way), priced in measure().items():
         figures = (*priced.values(), sum(priced.values()))
         lines.append(f"{name:>20} {way:<39}" + "".join(f"{usd:>12.4f}" for usd in figures))
-    lines.append("List prices, us-east-1, read 2026-08:")
-    lines += [
-        f"  {name:<16} {usd:<14f} USD per {unit} ({page})" for name, (usd, unit, page) in PRICES.items()
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, prices()])
+
+
+if __name__ == "__main__":
+    print("\n\n".join([*map(bill, DISTRIBUTIONS), table()]))

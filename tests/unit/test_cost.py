@@ -1,13 +1,16 @@
 """The bench of costs, and the estimate in receipts: both count the same things."""
 
+import re
 from decimal import Decimal
 
 import pytest
 
 from easel.domain import own_cost as own
 from tests.bench import cost
+from tests.bench.waiting import DISTRIBUTIONS
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
+from tests.template import RESOURCES
 from tests.unit.steps.vendor_words import LINK, mule_completed, mule_submitted, mule_task
 
 
@@ -44,6 +47,27 @@ def test_way_that_was_built_costs_less_than_a_loop_and_more_than_a_webhook() -> 
 def test_bench_holds_its_target_on_the_distribution_that_it_is_set_for() -> None:
     aimed = [row for row in cost.rows() if row.target is not None]
     assert [row.held for row in aimed] == [True]
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_bill_shows_formulas_that_come_to_what_they_say(name: str) -> None:
+    _, *lines, last = cost.bill(name).splitlines()
+    told = {}
+    for line in lines:
+        part, usd, formula = line.split(maxsplit=2)
+        told[part] = float(usd)
+        figures = re.sub("[A-Za-z=]+", "", formula)
+        assert float(usd) == pytest.approx(eval(figures), rel=0.01, abs=1e-4)
+    assert float(last.split()[1]) == pytest.approx(sum(told.values()), abs=1e-3)
+    known = cost.measure()[name, cost.BUILT]
+    assert told == {part: round(usd, 4) for part, usd in known.items() if part != "queue"}
+
+
+def test_bill_takes_memory_from_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cost.bill("10 to 20 s")
+    monkeypatch.setitem(RESOURCES["PersistFunction"]["Properties"], "MemorySize", 1024)
+    assert "Persist 0.6 s * 0.5 GB" in before
+    assert "Persist 0.6 s * 1 GB" in cost.bill("10 to 20 s")
 
 
 def test_every_price_has_its_source() -> None:
