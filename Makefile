@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build deploy cost lock key forget
+.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build deploy cost lock key forget restore
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -78,3 +78,6 @@ key: setup ## Make an API key: make key TENANT=name (STACK=name: on that one on 
 
 forget: setup ## Count what is a tenant's: make forget TENANT=name (STACK=name: on AWS; SURE=1: delete it, for good)
 	@$(PYTHON) -m local.forget --tenant "$(TENANT)" $(if $(STACK),--stack "$(STACK)") $(if $(SURE),--sure)
+
+restore: setup ## Count what a table FROM= has that the stack's lacks (STACK=name: on AWS; KEYS=1: keys, too; SURE=1: put it back)
+	@$(PYTHON) -m local.restore --from "$(FROM)" $(if $(STACK),--stack "$(STACK)") $(if $(KEYS),--keys) $(if $(SURE),--sure)

@@ -1,0 +1,90 @@
+"""`make restore`: lost records come home, and nothing is bought twice, overwritten or let in again."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from easel.aws.key_book import DynamoKeyBook
+from easel.aws.table import DynamoGenerations, to_item
+from easel.domain.generation import Generation
+from easel.runtime import SystemClock
+from local import restore
+from tests.contract.table import make_table
+from tests.fakes.lives import MULE, delivered, ended, queued
+
+
+class Stack:
+    """A stack on AWS whose table is empty, and a table that a backup of it was restored to."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+        self.dynamodb: Any = boto3.client("dynamodb")
+        self.table, self.backup = make_table(self.dynamodb), make_table(self.dynamodb)
+        self.store = DynamoGenerations(self.dynamodb, self.table, 90, SystemClock())
+        template = {
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"TableName": {"Value": self.table}},
+        }
+        boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
+
+    def backed_up(self, generation: Generation) -> Generation:
+        self.dynamodb.put_item(TableName=self.backup, Item=to_item(generation, 4_000_000_000))
+        return generation
+
+    def restore(self, *words: str) -> str:
+        """What was printed."""
+        assert restore.main(["--stack", "easel-dev", "--from", self.backup, *words]) == 0
+        return self.capsys.readouterr().out
+
+
+@pytest.fixture
+def stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield Stack(capsys)
+
+
+def over(**changes: Any) -> Generation:
+    return ended(delivered(queued("acme"), MULE)).having(announced=True, **changes)
+
+
+def test_lost_record_is_put_back_as_it_was_and_one_that_is_there_stays(stack: Stack) -> None:
+    lost, known = stack.backed_up(over()), stack.backed_up(over())
+    newer = known.having(version=known.version + 1)
+    stack.store.create(newer, None)
+    assert "1  gen: put back" in stack.restore()
+    assert stack.store.get(lost.id) is None
+    told = stack.restore("--sure")
+    assert "1  gen: put back" in told
+    assert "1  gen: there already" in told
+    assert (stack.store.get(lost.id), stack.store.get(known.id)) == (lost, newer)
+    assert "2  gen: there already" in stack.restore("--sure")
+
+
+def test_what_was_at_work_then_is_left_out_for_it_may_have_been_bought_since(stack: Stack) -> None:
+    working = stack.backed_up(queued("acme"))
+    untold = stack.backed_up(ended(delivered(queued("acme"), MULE)))
+    assert "2  gen: at work then, left out" in stack.restore("--sure")
+    assert stack.store.get(working.id) is stack.store.get(untold.id) is None
+
+
+def test_keys_come_back_only_where_that_is_said(stack: Stack) -> None:
+    secret, key = DynamoKeyBook(stack.dynamodb, stack.backup, SystemClock()).create("acme")
+    assert "2  of other kinds, left out" in stack.restore("--sure")
+    book = DynamoKeyBook(stack.dynamodb, stack.table, SystemClock())
+    assert list(book.page().keys) == []
+    stack.restore("--keys", "--sure")
+    assert [one.key.id for one in book.page().keys] == [key.id]
+    assert secret not in stack.capsys.readouterr().out
+
+
+def test_table_that_there_is_none_of_is_told(stack: Stack) -> None:
+    assert restore.main(["--stack", "easel-dev", "--from", "nowhere"]) == 1
+    assert "easel: " in stack.capsys.readouterr().err
