@@ -6,12 +6,12 @@ from typing import Any
 
 from easel.aws.workflow import NoWorkflow
 from easel.catalogue import CATALOGUE, Catalogue
+from easel.domain.addresses import refuse_closed_links
 from easel.domain.facts import Fact, Tell
 from easel.domain.generation import Attempt, Generation
 from easel.domain.limits import RouteLimits
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
-from easel.domain.webhooks import refuse_plain_webhook
 from easel.ports import Transport, Workflow
 from easel.routing import Choice, choose
 from easel.signatures import SigningKeys, keys_of
@@ -179,7 +179,7 @@ class Scene:
 
     def choices(self, caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
         """The routes that can serve a row's request."""
-        refuse_plain_webhook(request.webhook)
+        refuse_closed_links(request, loopback_webhooks=False)
         return choose(request, self.catalogue, self.keys.get(), key=caller.key)
 
     def create(self, *, key: str | None = None, **fields: Any) -> Generation:

@@ -74,7 +74,7 @@ ARROWS: Mapping[str, set[str]] = {
     "catalogue": {"vendors", "domain", "errors"},
     "ports": {"domain", "wire"},
     "transport": {"ports", "errors", "wire"},
-    "public_http": {"errors", "wire"},
+    "public_http": {"domain", "errors", "wire"},
     "signatures": {"errors"},
     "webhook_ports": {"domain", "wire"},
     "key_ports": {"domain"},

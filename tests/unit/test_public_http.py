@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from easel.domain.addresses import is_public
 from easel.errors import AddressRefusedError, AnswerLostError, NotSentError, TransportError
-from easel.public_http import ANSWER_BYTES_MAX, PublicHttp, is_public
+from easel.public_http import ANSWER_BYTES_MAX, PublicHttp
 from tests.fakes.http_server import Exchange, LocalServer, Respond
 from tests.fakes.internet import certificate
 

@@ -10,7 +10,6 @@ no proxy from the environment, no second look-up, no log. Addresses, headers and
 """
 
 import http.client
-import ipaddress
 import queue
 import re
 import socket
@@ -22,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from easel.domain.addresses import HTTPS_PORT, USER_PORTS, is_loopback, is_public
 from easel.errors import AddressRefusedError, AnswerLostError, NotSentError
 from easel.wire import HttpResponse
 
@@ -29,40 +29,8 @@ RESOLVE_SECONDS = 5.0
 CONNECT_SECONDS = 5.0  # of all of a name's addresses together
 ANSWER_BYTES_MAX = 4096  # of an answer to a POST, of which only status and headers are of use
 ADDRESSES_MAX = 4  # of one name that are tried
-# Below 1024 lie services of other protocols (mail, shells, directories), which could take a request of
-# ours for commands of theirs; whoever receives behind TLS can do so at 443 or at a port of a user's.
-HTTPS_PORT, USER_PORTS = 443, range(1024, 65536)
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:.]{2,45}")
 PATH_SAFE = "%/:=&?~!$'()*+,;@[]|"  # beside letters, digits and "_.-", which are always safe
-
-# Global unicast (https://www.iana.org/assignments/ipv6-unicast-address-assignments/): outside lie the
-# mapped, NAT64, unique local, link-local and multicast ones.
-PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
-# What `is_global` lets through in some version of Python and is no host of anybody's: protocol assignments,
-# relays, addresses that carry another one inside (Teredo, 6to4), documentation
-# (https://www.iana.org/assignments/iana-ipv4-special-registry/ and …-ipv6-special-registry/).
-NO_HOSTS_IPV4 = tuple(map(ipaddress.IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/4")))
-NO_HOSTS_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is a host's on the internet: not private, local, shared, reserved or multicast,
-    and not an IPv6 address that stands for an IPv4 one."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip.is_global and not any(ip in network for network in NO_HOSTS_IPV4)
-    return ip in PUBLIC_IPV6 and ip.is_global and not any(ip in network for network in NO_HOSTS_IPV6)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address is this machine's own."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,10 @@ from easel.domain.webhooks import (
     DeliveryStatus,
     event_of,
     fault_of,
-    refuse_plain_webhook,
     schedule_of,
     webhook_of,
 )
-from easel.errors import InvalidRequestError, SettingsError
+from easel.errors import SettingsError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOOK = Webhook(url="https://hooks.example/told?token=PLANTED")
@@ -156,12 +155,3 @@ def test_schedule_is_read_from_its_setting() -> None:
 def test_schedule_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="schedule"):
         schedule_of(text)
-
-
-def test_webhook_without_tls_is_refused_by_its_field() -> None:
-    refuse_plain_webhook(None)
-    refuse_plain_webhook(GenerationRequest(model="m", prompt="p", webhook=HOOK).webhook)
-    plain = GenerationRequest(model="m", prompt="p", webhook={"url": "http://127.0.0.1:9/"}).webhook
-    with pytest.raises(InvalidRequestError) as refused:
-        refuse_plain_webhook(plain)
-    assert [problem.field for problem in refused.value.problems] == ["webhook.url"]

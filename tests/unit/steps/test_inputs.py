@@ -142,8 +142,11 @@ def test_link_to_a_good_image_is_looked_at_and_stays_a_link() -> None:
         lambda links: links.serve(LINK, b""),
         lambda links: links.serve(LINK, PICTURE, content_length="10485761"),
         lambda links: links.answers.update({LINK: AddressRefusedError("the host is not a public one")}),
+        lambda links: links.serve(LINK, b"", 302, location="https://169.254.169.254/latest/meta-data/"),
+        lambda links: links.serve(LINK, b"", 307, location="//metadata.google.internal/"),
+        lambda links: links.serve(LINK, b"", 301, location="http://example.com/a.png"),
     ],
-    ids=["small", "a page", "empty", "too large", "private"],
+    ids=["small", "a page", "empty", "too large", "private", "to metadata", "to a local name", "without TLS"],
 )
 def test_link_that_is_certainly_wrong_is_refused_by_name_and_without_its_words(
     fault: Callable[[Any], None],
@@ -172,6 +175,8 @@ def test_every_wrong_link_is_named() -> None:
         lambda links: links.answers.update({LINK: NotSentError("no connection")}),
         lambda links: links.answers.update({LINK: AnswerLostError("too late")}),
         *(lambda links, status=status: links.serve(LINK, b"no", status) for status in (301, 403, 404, 503)),
+        lambda links: links.serve(LINK, b"", 302, location="/elsewhere.png"),
+        lambda links: links.serve(LINK, b"", 308, location="https://cdn.example/a.png"),
         lambda links: links.serve(LINK, b"\x1f\x8b\x08", content_encoding="gzip"),
         lambda links: links.serve(LINK, PICTURE[:100], content_length="9" * 5000),
         lambda links: links.serve(LINK, PICTURE[:100], content_length="chunked?"),

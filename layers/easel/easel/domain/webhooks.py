@@ -11,7 +11,7 @@ from easel.domain.generation import Generation, Record
 from easel.domain.ids import delivery_id_of
 from easel.domain.request import Webhook, WebhookEvent
 from easel.domain.tenants import Tenant
-from easel.errors import FieldProblem, InvalidRequestError, SettingsError
+from easel.errors import SettingsError
 
 # Seconds after each failed attempt: the schedule that the Standard Webhooks specification recommends
 # (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
@@ -161,10 +161,3 @@ def schedule_of(text: str) -> tuple[int, ...]:
     if len(parts) >= ATTEMPTS_MAX:
         raise SettingsError(f"the webhooks' schedule may have {ATTEMPTS_MAX - 1} waits")
     return tuple(map(int, parts))
-
-
-def refuse_plain_webhook(webhook: Webhook | None) -> None:
-    """Nothing is told without TLS but on the local stack. Raises InvalidRequestError."""
-    if webhook is not None and not webhook.url.lower().startswith("https:"):
-        problem = FieldProblem("webhook.url", "must be an https URL")
-        raise InvalidRequestError("The webhook's URL is not valid.", [problem])

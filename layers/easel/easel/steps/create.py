@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from easel.catalogue import Catalogue, Route
+from easel.domain.addresses import refuse_closed_links
 from easel.domain.facts import Tell, accepted
 from easel.domain.generation import Generation, Origin, Reservation, Status
 from easel.domain.ids import new_generation_id
 from easel.domain.ledger import Reserving, reservings
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
-from easel.domain.webhooks import refuse_plain_webhook
 from easel.errors import AlreadyExistsError, ConflictError, IdempotencyMismatchError, WorkflowBusyError
 from easel.ports import Clock, GenerationStore, Hold, Idempotency, Tenants, VendorKeys, Workflow
 from easel.routing import BY_CALLER, Choice, Policy, choose
@@ -43,7 +43,7 @@ class Creator:
     forecast: Forecast
     tell: Tell
     policy: Policy = Policy.BALANCED
-    plain_webhooks: bool = False  # told without TLS, too: on the local stack, to this machine
+    loopback_webhooks: bool = False  # may go to this machine, without TLS, too: on the local stack
 
     def create(
         self,
@@ -117,8 +117,7 @@ class Creator:
         self, caller: Caller, request: GenerationRequest, prefer: Sequence[str] = ()
     ) -> tuple[Choice, ...]:
         """The routes that can serve the request, best first. Raises InvalidRequestError or ForbiddenError."""
-        if not self.plain_webhooks:
-            refuse_plain_webhook(request.webhook)
+        refuse_closed_links(request, loopback_webhooks=self.loopback_webhooks)
         ready = self.vendor_keys.get()
         return choose(request, self.catalogue, ready, self.policy, key=caller.key, prefer=prefer)
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from easel.catalogue import Catalogue
+from easel.domain.addresses import closed_webhook
 from easel.domain.facts import Tell
 from easel.domain.ids import is_key_id
 from easel.domain.key_facts import key_changed, key_created, key_revoked, key_rotated, tenant_changed
 from easel.domain.key_orders import KeyOrder, KeyTerms, Rotation, TenantTerms
 from easel.domain.tenancy import TENANT, ApiKey, BookedKey, Caller, Scope, checked_tenant
 from easel.domain.tenants import NO_LIMITS, Tenant
-from easel.domain.webhooks import refuse_plain_webhook
 from easel.errors import ConflictError, FieldProblem, InvalidRequestError, NotFoundError
 from easel.key_ports import KeyBook, KeyPage
 from easel.ports import Clock
@@ -22,9 +22,9 @@ OWN_OVERLAP_MIN = timedelta(hours=1)  # in which to take the new secret into use
 
 @dataclass(frozen=True, slots=True)
 class KeyDesk:
-    """Serves administrators, of which none can end the secret that it asks with, or soon. Webhooks without
-    TLS are taken on the local stack only, where `plain_webhooks` is set. What was done is told, and who
-    did it.
+    """Serves administrators, of which none can end the secret that it asks with, or soon. Webhooks to
+    this machine are taken on the local stack only, where `loopback_webhooks` is set. What was done is told,
+    and who did it.
 
     Changes raise ConflictError where they would, or where somebody else changed the same at that moment.
     """
@@ -33,7 +33,7 @@ class KeyDesk:
     catalogue: Catalogue
     clock: Clock
     tell: Tell
-    plain_webhooks: bool = False
+    loopback_webhooks: bool = False
 
     def create(self, asking: Caller, order: KeyOrder) -> tuple[str, BookedKey]:
         """A new key and its secret. Raises InvalidRequestError."""
@@ -92,8 +92,8 @@ class KeyDesk:
     def change_tenant(self, asking: Caller, name: str, terms: TenantTerms) -> Tenant:
         """The tenant as it is then. Raises InvalidRequestError or ConflictError."""
         known = {field: value for field, value in terms.named.items() if field == "webhook"}
-        if not self.plain_webhooks:
-            refuse_plain_webhook(known.get("webhook"))
+        if problems := closed_webhook(known.get("webhook"), loopback=self.loopback_webhooks):
+            raise InvalidRequestError("The webhook's URL is not valid.", problems)
 
         def changed(tenant: Tenant) -> Tenant:
             return tenant.model_copy(update=known | {"limits": terms.limits.over(tenant.limits)})

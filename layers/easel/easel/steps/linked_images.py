@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urljoin
 
+from easel.domain.addresses import closed
 from easel.domain.input_images import START_BYTES, check_start
 from easel.errors import (
     AddressRefusedError,
@@ -17,6 +19,7 @@ from easel.wire import HttpResponse
 
 LINK_SECONDS = 3.0  # for one link
 LINKS_SECONDS = 5.0  # for all of a request
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class LinkedImages:
     """Looks at the first bytes of links. What is certainly wrong is refused.
 
     What cannot be told is left to the vendor: a host that does not answer here in time, or with an error or
-    a redirect, may answer there; of an image that says its size late, or is broken further on, no more is
-    read.
+    a redirect to another public one, may answer there; of an image that says its size late, or is broken
+    further on, no more is read.
     """
 
     links: Links
@@ -52,7 +55,10 @@ class LinkedImages:
             answer = self.links.head_bytes(link, START_BYTES, seconds)
         except (NotSentError, AnswerLostError):
             return
-        if answer.status == 200 and answer.headers.get("content-encoding", "identity") == "identity":
+        if answer.status in REDIRECTS:
+            if why := closed(urljoin(link, answer.headers.get("location", ""))):
+                raise AddressRefusedError(f"it redirects, and where to {why}")
+        elif answer.status == 200 and answer.headers.get("content-encoding", "identity") == "identity":
             check_start(answer.body, announced_length(answer))
 
 

@@ -1,9 +1,9 @@
 """What a batch's rows would come to."""
 
 from easel.catalogue import CATALOGUE
+from easel.domain.addresses import refuse_closed_links
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
-from easel.domain.webhooks import refuse_plain_webhook
 from easel.routing import Choice, choose
 from easel.runtime import SystemClock
 from easel.settings import loopback_webhooks, setting
@@ -16,11 +16,10 @@ from easel.wiring.vendors import vendor_keys
 
 def choices() -> Choose:
     """Choosing routes for rows of batches."""
-    keys, order, plain_webhooks = vendor_keys(), policy(), loopback_webhooks()
+    keys, order, loopback = vendor_keys(), policy(), loopback_webhooks()
 
     def chosen(caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
-        if not plain_webhooks:
-            refuse_plain_webhook(request.webhook)
+        refuse_closed_links(request, loopback_webhooks=loopback)
         return choose(request, CATALOGUE, keys.get(), order, key=caller.key)
 
     return chosen
