@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from easel.domain.input_images import START_BYTES, check_input_image, check_start
+from easel.domain.input_images import START_BYTES, check_start, input_image
 from easel.domain.uploads import upload_key
 from easel.errors import ImageInvalidError
 from tests.fakes.pictures import FORMATS, content_type, picture
@@ -13,7 +13,7 @@ from tests.fakes.pictures import FORMATS, content_type, picture
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_type_is_told_by_the_bytes(kind: str) -> None:
-    assert check_input_image(picture(kind, 384, 400)) == content_type(kind)
+    assert input_image(picture(kind, 384, 400))[0] == content_type(kind)
 
 
 def bitmap(form: str, width: int, height: int) -> bytes:
@@ -24,51 +24,54 @@ def bitmap(form: str, width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(("form", "expected"), [("BMP", "image/bmp"), ("TIFF", "image/tiff")])
 def test_bmp_and_tiff_are_taken_too(form: str, expected: str) -> None:
-    assert check_input_image(bitmap(form, 384, 3072)) == expected
+    assert input_image(bitmap(form, 384, 3072))[0] == expected
 
 
 @pytest.mark.parametrize("form", ["BMP", "TIFF"])
 @pytest.mark.parametrize("size", [(383, 384), (384, 3073)])
 def test_bmp_and_tiff_of_a_side_out_of_range_are_refused(form: str, size: tuple[int, int]) -> None:
     with pytest.raises(ImageInvalidError, match=f"{size[0]} x {size[1]} px.*384 to 3072"):
-        check_input_image(bitmap(form, *size))
+        input_image(bitmap(form, *size))
 
 
 @pytest.mark.parametrize("data", [b"BM", bitmap("BMP", 400, 400)[:20], b"II*\0\xff\xff\xff\xff"])
 def test_bmp_or_tiff_that_does_not_come_to_its_size_is_refused(data: bytes) -> None:
     with pytest.raises(ImageInvalidError, match="ends before"):
-        check_input_image(data)
+        input_image(data)
 
 
-def test_what_a_phone_puts_behind_a_photo_is_left_alone() -> None:
-    assert check_input_image(picture("jpeg", 400, 400) + b"MPF and a film") == "image/jpeg"
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("tail", [b"MPF and a film", b"PK\x03\x04 an archive", b"<script>a page</script>"])
+def test_what_follows_an_images_end_stays_behind(kind: str, tail: bytes) -> None:
+    image = picture(kind, 400, 400)
+    assert input_image(image + tail) == (content_type(kind), image)
 
 
 @pytest.mark.parametrize("size", [(383, 384), (384, 383), (3073, 384), (384, 3073), (1, 1)])
 def test_side_out_of_range_is_refused_and_told(size: tuple[int, int]) -> None:
     with pytest.raises(ImageInvalidError, match=f"{size[0]} x {size[1]} px.*384 to 3072"):
-        check_input_image(picture("gif", *size))
+        input_image(picture("gif", *size))
 
 
 @pytest.mark.parametrize("size", [(384, 384), (3072, 384), (384, 3072)])
 def test_side_at_the_limit_is_taken(size: tuple[int, int]) -> None:
-    assert check_input_image(picture("gif", *size)) == "image/gif"
+    assert input_image(picture("gif", *size))[0] == "image/gif"
 
 
 def test_image_of_too_many_bytes_is_refused_before_it_is_looked_at() -> None:
     with pytest.raises(ImageInvalidError, match="at most 10485760"):
-        check_input_image(b"BM" + bytes(10 * 1024 * 1024))
+        input_image(b"BM" + bytes(10 * 1024 * 1024))
 
 
 @pytest.mark.parametrize("data", [b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"GIF"])
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ImageInvalidError):
-        check_input_image(data)
+        input_image(data)
 
 
 def test_broken_image_is_refused_before_a_vendor_sees_it() -> None:
     with pytest.raises(ImageInvalidError):
-        check_input_image(picture("png", 384, 384)[:-20])
+        input_image(picture("png", 384, 384)[:-20])
 
 
 LARGE = picture("png", 1500, 1500, compress_level=0)  # seven megabytes

@@ -1,5 +1,7 @@
 """How input images of ours reach a vendor: inside the request, or as a link that works for minutes."""
 
+import zlib
+
 import pytest
 
 from easel.steps.submit import ANSWER_SECONDS_MAX
@@ -14,8 +16,10 @@ INLINE_BYTES_MAX = (10485760 - 22) // 4 * 3
 
 
 def padded(length: int) -> bytes:
-    """A good image of this many bytes."""
-    return PICTURE + bytes(length - len(PICTURE))
+    """A good image of this many bytes, a chunk of filling before its last one, IEND, of 12 bytes."""
+    filling = b"fiLl" + bytes(length - len(PICTURE) - 12)
+    chunk = (len(filling) - 4).to_bytes(4, "big") + filling + zlib.crc32(filling).to_bytes(4, "big")
+    return PICTURE[:-12] + chunk + PICTURE[-12:]
 
 
 def sent(scene: Scene, route: str, *images: str) -> list[str]:

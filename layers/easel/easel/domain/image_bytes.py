@@ -88,6 +88,7 @@ class ImageVerifier:
         self._complete = False
         self.content_type = ""
         self.width = self.height = 0
+        self.tail_bytes = 0  # that have come after the image's end
         self._steps = self._walk()
         next(self._steps)
 
@@ -96,13 +97,14 @@ class ImageVerifier:
         self._hash.update(chunk)
         self._bytes += len(chunk)
         if self._complete:
+            self.tail_bytes += len(chunk)
             self._only_padding(chunk)
             return
         self._window.feed(chunk)
         try:
             next(self._steps)
         except StopIteration:
-            self._complete = True
+            self._complete, self.tail_bytes = True, self._window.left
             self._only_padding(self._window.rest())
 
     def finish(self) -> ImageFacts:

@@ -2,11 +2,12 @@
 
 JPEG, PNG, BMP, TIFF, WEBP and GIF (its first frame counts), each side 384 to 3072 px, at most 10 MB
 (MuleRouter and DashScope, edit models). PNG, JPEG, WebP and GIF are walked to their end; of BMP and TIFF the
-header alone is read. What follows after an image's end is left alone: phones put more into their photos.
+header alone is read. What follows after an image's end stays behind: phones put films there, and others put
+archives or pages, so that the file is two things at once.
 """
 
 from easel.domain.bitmap_sizes import BYTE_ORDERS, Size, bmp_size, tiff_size
-from easel.domain.image_bytes import ImageVerifier, verify
+from easel.domain.image_bytes import ImageVerifier
 from easel.errors import ImageInvalidError
 
 INPUT_BYTES_MAX = 10 * 1024 * 1024  # 10 MB; that it means 2^20 is our reading
@@ -16,18 +17,24 @@ WALKED_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8")
 START_BYTES = 64 * 1024  # of a link that are looked at: nearly all photos tell their size in them
 
 
-def check_input_image(data: bytes) -> str:
-    """The image's type by its bytes. Raises ImageInvalidError, saying what would be taken."""
+def input_image(data: bytes) -> tuple[str, bytes]:
+    """The image's type by its bytes, and the image without what follows its end.
+
+    Raises ImageInvalidError, saying what would be taken.
+    """
     check_length(len(data))
     bitmap = _bitmap(data)
     if bitmap is None:
-        facts = verify(data, tail_allowed=True)
+        verifier = ImageVerifier(tail_allowed=True)
+        verifier.feed(data)
+        facts = verifier.finish()
         bitmap = (facts.content_type, (facts.width, facts.height))
+        data = data[: len(data) - verifier.tail_bytes]
     content_type, size = bitmap
     if size is None:
         raise ImageInvalidError(f"is an {content_type} that ends before it says its size")
     _check_size(size)
-    return content_type
+    return content_type, data
 
 
 def check_start(start: bytes, length: int | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from easel.domain.ids import GENERATION_ID
-from easel.domain.input_images import INPUT_BYTES_MAX, check_input_image, check_length
+from easel.domain.input_images import INPUT_BYTES_MAX, check_length, input_image
 from easel.domain.request import GenerationRequest, is_https_link
 from easel.domain.tenancy import Caller
 from easel.domain.uploads import upload_key
@@ -50,8 +50,7 @@ class InputImages:
             return None
         field = f"images.{number}"
         try:
-            data = self._bytes(caller, image)
-            return check_input_image(data), data
+            return input_image(self._bytes(caller, image))
         except ValueError as error:
             what = "is not base64; a large image is better uploaded (POST /v1/uploads)"
             raise unreadable(FieldProblem(field, what)) from error

@@ -8,7 +8,7 @@ from datetime import datetime
 from easel.catalogue import Catalogue, Endpoint, Route
 from easel.domain.ask import Ask
 from easel.domain.generation import Generation, ResultRef
-from easel.domain.input_images import check_input_image
+from easel.domain.input_images import input_image
 from easel.errors import SettingsError
 from easel.ports import ImageStore, Transport, VendorKeys
 from easel.steps.base import delivered_charge
@@ -64,8 +64,8 @@ class VendorCalls:
         return ask._replace(images=tuple(images))
 
     def _lent(self, key: str, data_uri_max: int | None) -> str:
-        data = self.images().read(key)
-        data_uri = f"data:{check_input_image(data)};base64,{base64.b64encode(data).decode()}"
+        content_type, data = input_image(self.images().read(key))
+        data_uri = f"data:{content_type};base64,{base64.b64encode(data).decode()}"
         if data_uri_max is None or len(data_uri) <= data_uri_max:
             return data_uri
         return self.images().signed_url(key, LENT_SECONDS)
