@@ -122,7 +122,10 @@ def _put(values: dict[str, Any], path: list[str], text: str) -> None:
         if not isinstance(values, dict):
             raise MalformedRequestError("A name in the form stands for two things.")
     if in_list:
-        values[last] = [*values.get(last, ()), text]
+        listed = values.setdefault(last, [])
+        if not isinstance(listed, list):
+            raise MalformedRequestError("A name in the form stands for two things.")
+        listed.append(text)
     else:
         values[last] = _value(text) if ".".join([*way, last]) in NOT_TEXT else text
 
