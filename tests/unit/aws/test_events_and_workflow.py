@@ -78,6 +78,17 @@ def test_letter_that_is_too_long_for_a_message_keeps_all_but_the_detail() -> Non
         assert body["event"]["detail"] == (event["detail"] if kept else None)
 
 
+@pytest.mark.parametrize("text", ["\ud800", "x\udfff", "\ufffe", "\uffff", "\x00\n\u2028 \U0001f308"])
+def test_what_no_message_may_hold_is_escaped_and_reads_as_it_was(text: str) -> None:
+    queue, bus = Queue(), Bus()
+    SqsDeadLetters(queue, "https://queue").put({"event": text})
+    EventBridgeBus(bus, "b").publish("t", {"event": text})
+    for said in (queue.sent[0]["MessageBody"], bus.entries[0]["Detail"]):
+        said.encode()
+        assert not {"\ufffe", "\uffff"} & set(said)
+        assert json.loads(said) == {"event": text}
+
+
 class Machine:
     """A client of Step Functions. `status` is what it says of every execution, `started_ago` is when the one
     that runs was started."""

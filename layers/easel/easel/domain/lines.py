@@ -45,7 +45,7 @@ def read_json(text: str, field: str = "row") -> Any:
     """
     try:
         value = STRICT_JSON.decode(text)
-        if text.count("[") + text.count("{") > DEPTH_MAX and _depth(value) > DEPTH_MAX:
+        if text.count("[") + text.count("{") > DEPTH_MAX and depth_of(value) > DEPTH_MAX:
             raise refusal(field, f"is nested more than {DEPTH_MAX} deep", DEPTH_MAX)
         if HALF_CHARACTER.search(text):  # or a pair: what cannot be written as UTF-8 again is none
             json.dumps(value, ensure_ascii=False).encode()
@@ -63,7 +63,7 @@ def read_json(text: str, field: str = "row") -> Any:
         raise refusal(field, "holds a number of too many digits") from error
 
 
-def _depth(value: Any) -> int:
+def depth_of(value: Any) -> int:
     """How many arrays and objects stand within each other, found without recursion."""
     depth, level = 0, [value]
     while level := [inner for inner in level if isinstance(inner, dict | list)]:

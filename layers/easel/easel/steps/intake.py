@@ -10,6 +10,7 @@ from typing import Any
 
 from easel.domain.batch import Bounds, Source
 from easel.domain.generation import Generation, Origin
+from easel.domain.lines import DEPTH_MAX, depth_of, refusal
 from easel.domain.reading import request_of
 from easel.domain.request import GenerationRequest
 from easel.domain.rows import NUMBER
@@ -32,6 +33,8 @@ REQUESTS, EDITS = "requests/", "edits/"
 EDIT_MODEL = "qwen-image-edit-max"
 TEXTS = ("model", "prompt", "negative_prompt", "size", "output_format")  # whatever they look like
 CORRELATION_MAX = 256
+EVENT_DEPTH_MAX = 100  # levels; where a request has the most that it may, its event has two more
+HALVES = re.compile("[\ud800-\udfff]")  # of characters: no text can be written with one
 WHOLE, AMOUNT = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -47,6 +50,8 @@ class Requests:
         if not isinstance(detail, Mapping):
             what = "must be an object"
             raise InvalidRequestError(f"The request {what}.", [FieldProblem("request", what)])
+        if depth_of(detail) > DEPTH_MAX:
+            raise refusal("request", f"is nested more than {DEPTH_MAX} deep", DEPTH_MAX)
         fields = dict(detail)
         tenant = _tenant(fields, self.default_tenant)
         origin = Origin(execution=execution, correlation_id=_text(fields, "correlation_id", CORRELATION_MAX))
@@ -121,7 +126,9 @@ class Intake:
         """Say it on the bus, and keep the event with the reason: nothing that came in is lost."""
         known = error if isinstance(error, RequestError) else InvalidRequestError(str(error))
         problem = problem_view(known)
-        self.dead_letters().put({"reason": problem, "event": dict(event)})
+        # What is nested deeper can be written nowhere: of such an event its id is all that is kept.
+        kept = dict(event) if depth_of(event) <= EVENT_DEPTH_MAX else {"id": event.get("id")}
+        self.dead_letters().put({"reason": problem, "event": kept})
         detail = {"correlation_id": correlation, "error": problem, "event_id": event.get("id")}
         self.bus().publish("Image Generation Rejected", detail)
 
@@ -182,7 +189,9 @@ def _tenant(fields: dict[str, Any], default: str) -> str:
 
 def _text(fields: dict[str, Any], name: str, most: int) -> str | None:
     value = fields.pop(name, None)
-    if value is not None and not (isinstance(value, str) and 0 < len(value) <= most):
+    if value is not None and not (
+        isinstance(value, str) and 0 < len(value) <= most and not HALVES.search(value)
+    ):
         what = f"must be text of 1 to {most} characters"
         raise InvalidRequestError(f"{name} {what}.", [FieldProblem(name, what, limit=most)])
     return value
