@@ -1,5 +1,6 @@
 """A generation as callers see it: in answers, in events, and as the state machine's output."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ def generation_view(
     """The generation as JSON values. `uri` names an object, `sign` makes a link to it; `now` is the time by
     which its completion is estimated.
 
-    Without `sign` there are no links: events and workflow outputs are kept, links are secrets.
+    Without `sign` no link opens anything, not the caller's own either: events and workflow outputs are kept.
     """
     attempt = generation.attempt
     return {
@@ -35,7 +36,7 @@ def generation_view(
         "deadline_at": time_view(generation.deadline_at),
         "estimated_completion_at": time_view(estimated_completion(generation, now or generation.updated_at)),
         "ended_at": time_view(generation.ended_at),
-        "request": request_view(generation.request),
+        "request": request_view(generation.request) if sign else kept_request_view(generation.request),
         "parameters": generation.parameters.model_dump(mode="json") if generation.parameters else None,
         "images": [_image(generation, number, uri, sign) for number in range(len(generation.images))],
         "shortfall": shortfall(generation),
@@ -60,6 +61,21 @@ def request_view(request: GenerationRequest) -> dict[str, Any]:
         mode="json", exclude_defaults=True, exclude={"webhook": {"secret"}}
     )
     return view
+
+
+def kept_request_view(request: GenerationRequest) -> dict[str, Any]:
+    """The same with links that open nothing: what does that stands in a link's query."""
+    view = request_view(request)
+    if "images" in view:
+        view["images"] = [_bare(image) for image in view["images"]]
+    for field, name in (("lora", "weights"), ("webhook", "url")):
+        if field in view:
+            view[field] = view[field] | {name: _bare(view[field][name])}
+    return view
+
+
+def _bare(link: str) -> str:
+    return re.split("[?#]", link, maxsplit=1)[0] if link.startswith(("https:", "http:")) else link
 
 
 def shortfall(generation: Generation) -> int:

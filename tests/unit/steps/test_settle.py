@@ -10,7 +10,7 @@ from easel.domain.request import GenerationRequest
 from easel.errors import AnswerLostError, VendorRateLimitedError, VendorTransientError
 from easel.wire import HttpResponse
 from tests.fakes.pictures import picture
-from tests.fakes.scene import Scene, said
+from tests.fakes.scene import TENANT, Scene, said
 from tests.unit.steps.vendor_words import (
     DASHSCOPE_LINK,
     LINK,
@@ -232,6 +232,25 @@ def test_cause_of_a_failure_is_the_generation_as_json() -> None:
     assert cause["request"]["prompt"] == "a lighthouse"
     assert "generation" not in state, "once is enough: a state has 256 KB"
     assert cause["error"]["code"] == "validation"
+
+
+def test_links_of_a_request_are_told_without_what_may_open_them() -> None:
+    scene = Scene()
+    link, hook = "https://example.com/a.png", "https://hooks.example/told"
+    lora = scene.create(
+        model="qwen-image-lora", route="pixeldojo/qwen-image-lora", webhook=f"{hook}?token=PLANTED",
+        lora={"weights": f"{link}?X-Amz-Signature=PLANTED#PLANTED"},
+    )  # fmt: skip
+    edit = scene.create(
+        model="qwen-image-edit-max", route="mulerouter/qwen-image-edit-max", images=[f"{link}?PLANTED", link]
+    )
+    for made in (lora, edit):
+        scene.canceler.cancel(TENANT, made.id)
+    (_, first), (_, second) = scene.bus.events
+    assert first["request"]["webhook"]["url"] == hook
+    assert first["request"]["lora"] == {"weights": link}
+    assert second["request"]["images"] == [link, link]
+    assert "PLANTED" not in json.dumps(scene.bus.events)
 
 
 WIDEST = ["x", "\u4e2d", "\U0001f308", '"', "\\", "\x01"]
