@@ -163,6 +163,12 @@ class Answers:
         """The generation of a prompt, as the event of its end tells it."""
         return self.wait_for(f"Image Generation {end}", lambda one: one["request"]["prompt"] == prompt)
 
+    def all_heard(self) -> list[Message]:
+        """All events that came so far."""
+        while more := received(self._sqs, self._queue):
+            self._heard += more
+        return self._heard
+
     def heard(self, detail_type: str, wanted: Callable[[Message], bool]) -> list[Message]:
         """The details of all such events that came so far; one that came twice is the same event."""
         events = {one["id"]: one for one in self._heard}
