@@ -7,6 +7,7 @@ connection that anything opens is written down and refused.
 import json
 import socket
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -36,13 +37,22 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scene = Scene()
-        self.api, self.mcp = Api(self.scene), Mcp(self.scene)
         self.names: dict[str, list[str]] = {}
         self.opened: list[object] = []
         own = {"getaddrinfo": self._resolve, "create_connection": self._open}
         monkeypatch.setattr("easel.public_http.socket", SimpleNamespace(**{**vars(socket), **own}))
         monkeypatch.setattr(self.scene.links, "head_bytes", PublicHttp().head_bytes)
         monkeypatch.setattr(self.scene.receivers, "post", PublicHttp().post)
+
+    @cached_property
+    def api(self) -> Api:
+        """The HTTP API over it."""
+        return Api(self.scene)
+
+    @cached_property
+    def mcp(self) -> Mcp:
+        """The assistants' door over it."""
+        return Mcp(self.scene)
 
     def _resolve(self, host: str, port: int, **_: Any) -> list[Any]:
         if host in self.names:
@@ -102,9 +112,13 @@ class World:
         assert self.scene.store.records == {}
         assert self.scene.images.objects == {}
         assert self.scene.workflow.ids == []
-        for log in (self.api.log.getvalue(), self.mcp.log.getvalue()):
-            assert '"level":"ERROR"' not in log
-            assert "PLANTED" not in log
+        assert '"level":"ERROR"' not in self.logged()
+        assert "PLANTED" not in self.logged()
+
+    def logged(self) -> str:
+        """The lines of the doors that were opened."""
+        opened = [door for door in (vars(self).get("api"), vars(self).get("mcp")) if door]
+        return "".join(door.log.getvalue() for door in opened)
 
 
 # ── How an input image comes in ───────────────────────────────────────────────────────────────────────

@@ -376,5 +376,4 @@ def test_line_ends_of_a_caller_make_no_header_and_no_line_of_a_log(world: World)
     for answer in answers:
         assert not any(set("\r\n\u2028") & set(value) for value in answer.headers.values())
         assert "set-cookie" not in answer.headers
-    lines = (world.api.log.getvalue() + world.mcp.log.getvalue()).split("\n")
-    assert all(json.loads(line)["level"] == "INFO" for line in lines if line)
+    assert all(json.loads(line)["level"] == "INFO" for line in world.logged().split("\n") if line)
