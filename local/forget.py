@@ -18,10 +18,13 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from easel.aws.keys import secrets_row
+from easel.aws.ledger import usage_keys
+from easel.aws.many import KEYS_MAX, listed
 from easel.aws.tenants import tenant_row
 from easel.domain.ids import tenant_mark
 from easel.domain.tenancy import checked_tenant
 from easel.errors import RequestError
+from easel.runtime import SystemClock
 from local.account import Deployed, deployed
 from local.failure import StackError
 from local.owners import Owners, id_of
@@ -73,7 +76,8 @@ class Forgetting:
         for row in self._listed(lists[1]):
             if _name(row) not in self.at_work:
                 self._rows("batches' records", self._below(row["pk"]["S"]))
-        self._rows("days of usage", self._below(f"usage#{self._tenant}"))
+        for key in usage_keys(self._tenant):
+            self._rows("days of usage", self._below(key))
         for owner in (f"tenant {self._tenant}", *(f"key {one}" for one in key_ids)):
             self._rows("counters of limits", self._below(f"account#{owner}"))
             self._rows("counters of limits", self._below(f"rate#{owner}"))
@@ -134,27 +138,24 @@ class Forgetting:
             raise StackError(f"{errors[0]['Key']} cannot be deleted: {errors[0]['Code']}")
 
     def _listed(self, name: str, first: str = "") -> Iterator[Row]:
-        """What a list of the index has, with its place there."""
+        """What lies under the keys that a list of the index has."""
         condition, values = "list_pk = :list", {":list": {"S": name}}
         if first:
             condition += " AND begins_with(list_sk, :first)"
             values[":first"] = {"S": first}
-        yield from self._query(
-            condition, values, IndexName="by_tenant", projected="pk, sk, list_sk, open_pk, origin"
-        )
+        for page in self._pages(condition, values, IndexName="by_tenant"):
+            yield from listed(self._dynamodb, self._table, page, SystemClock())
 
     def _below(self, pk: str) -> Iterator[Row]:
-        return self._query("pk = :pk", {":pk": {"S": pk}}, projected="pk, sk")
-
-    def _query(
-        self, condition: str, values: Mapping[str, Any], *, projected: str, **more: str
-    ) -> Iterator[Row]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table, KeyConditionExpression=condition, ExpressionAttributeValues=values,
-            ProjectionExpression=projected, **more,
-        )  # fmt: skip
-        for page in pages:
+        for page in self._pages("pk = :pk", {":pk": {"S": pk}}, ProjectionExpression="pk, sk"):
             yield from page["Items"]
+
+    def _pages(self, condition: str, values: Mapping[str, Any], **more: str) -> Iterator[dict[str, Any]]:
+        pages: Iterator[dict[str, Any]] = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table, KeyConditionExpression=condition, ExpressionAttributeValues=values,
+            PaginationConfig={"PageSize": KEYS_MAX}, **more,
+        )  # fmt: skip
+        return pages
 
     def _rows(self, what: str, rows: Iterable[Row]) -> None:
         keys = [{"pk": row["pk"], "sk": row["sk"]} for row in rows]

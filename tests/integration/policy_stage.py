@@ -42,8 +42,8 @@ class Stage:
         self.bucket = stack.outputs["ImageBucketName"]
         self.s3, self.lambdas = stack.aws.client("s3"), stack.aws.client("lambda")
         records = stack.aws.client("dynamodb"), stack.outputs["TableName"]
-        self.batches = DynamoBatches(*records, retention_days=1)
-        self.deliveries = DynamoDeliveries(*records, retention_days=1)
+        self.batches = DynamoBatches(*records, 1, self.clock)
+        self.deliveries = DynamoDeliveries(*records, 1, self.clock)
         self.generations = DynamoGenerations(*records, 1, self.clock)
 
     def prepare(self) -> None:

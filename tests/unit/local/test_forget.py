@@ -115,7 +115,7 @@ def test_what_is_at_work_is_left_alone_with_its_whole_batch_and_told_by_the_exit
     store = DynamoGenerations(stack.dynamodb, stack.table, 90, SystemClock())
     source = Source(bucket=INBOX, key="requests/a.csv", etag="e")
     batch = Batch(id="bat_x", tenant="acme", source=source, created_at=NOW, updated_at=NOW)
-    DynamoBatches(stack.dynamodb, stack.table, 90).create(batch)
+    DynamoBatches(stack.dynamodb, stack.table, 90, SystemClock()).create(batch)
     working, done = queued("acme"), ended(delivered(queued("acme"), MULE)).having(announced=True)
     row = done.having(id=new_generation_id(NOW), origin=Origin(batch=batch.id, row=1))
     for one in (working, done, row):

@@ -59,6 +59,11 @@ def settle(table: str, generation: Generation) -> list[dict[str, Any]]:
     return [*updates, *(_used(table, row, generation.id) for row in usage_rows(generation))]
 
 
+def usage_keys(tenant: str) -> list[str]:
+    """What a tenant's usage lies under. The first key is the one that all once lay under."""
+    return [f"usage{number or ''}#{tenant}" for number in range(KEYS)]
+
+
 def spent(client: Any, table: str, owner: str, day: date) -> Mapping[str, Decimal]:
     """What an owner's limits count now, by limit."""
     month = client.get_item(TableName=table, Key=_month_key(owner, day), ConsistentRead=True).get("Item", {})
@@ -79,7 +84,7 @@ class DynamoUsage:
 
     def rows(self, tenant: str, first: date, last: date) -> Iterator[UsageRow]:
         """Queries of the tenant's items, by day; consistent, so that what has ended is in it."""
-        items = (self._items(_usage(tenant, number), first, last) for number in range(KEYS))
+        items = (self._items(key, first, last) for key in usage_keys(tenant))
         yield from map(_row, heapq.merge(*items, key=lambda item: item["sk"]["S"]))
 
     def _items(self, key: str, first: date, last: date) -> Iterator[Mapping[str, Any]]:
@@ -104,7 +109,7 @@ class DynamoUsage:
 def _used(table: str, row: UsageRow, generation_id: str) -> dict[str, Any]:
     spread = sum(generation_id.encode()) % SPREAD
     key = {
-        "pk": {"S": _usage(row.tenant, spread % KEYS)},
+        "pk": {"S": usage_keys(row.tenant)[spread % KEYS]},
         "sk": {"S": f"{row.day.isoformat()}#{row.model}#{row.route}#{spread}"},
     }
     numbers: dict[str, Decimal | int] = dict(row.counts)
@@ -117,11 +122,6 @@ def _used(table: str, row: UsageRow, generation_id: str) -> dict[str, Any]:
     texts = {":currency": {"S": row.currency}}
     update = _update(table, key, f"SET currency = :currency ADD {add}", {**values, **texts})
     return {"Update": update["Update"] | {"ExpressionAttributeNames": names}}
-
-
-def _usage(tenant: str, number: int) -> str:
-    """The first key is the one that all once lay under."""
-    return f"usage{number or ''}#{tenant}"
 
 
 def _row(item: Mapping[str, Any]) -> UsageRow:
