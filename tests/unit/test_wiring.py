@@ -16,13 +16,14 @@ from easel.aws import clients
 from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoQuotas
 from easel.aws.ledger import DynamoUsage
-from easel.aws.route_states import DynamoRouteStates
 from easel.aws.tenants import DynamoTenants
 from easel.entrance import assistant, http
 from easel.errors import SettingsError
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
+from easel.steps.route_desk import RouteDesk
 from easel.steps.settle import Settler
+from easel.steps.submit import Submitter
 from tests.template import RESOURCES, TEMPLATE
 
 FUNCTIONS = sorted(
@@ -108,7 +109,8 @@ NEEDS: dict[type, set[str]] = {
     DynamoTenants: {"dynamodb:GetItem"},
     DynamoKeyBook: {*READ_AND_MOVE, "dynamodb:Query", "dynamodb:DeleteItem"},
     DynamoUsage: {"dynamodb:Query"},
-    DynamoRouteStates: {"dynamodb:BatchGetItem"},
+    RouteDesk: {"dynamodb:UpdateItem"},  # how routes fared
+    Submitter: {"dynamodb:BatchGetItem"},  # and fare
 }
 
 

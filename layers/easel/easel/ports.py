@@ -310,8 +310,7 @@ class Workflow(Protocol):
     """What carries a generation from queued to its end."""
 
     def start(self, generation_id: str, carrier: int = 0) -> None:
-        """Start the execution named by the id and the carrier's number; starting it again is harmless. Raises
-        WorkflowBusyError."""
+        """Start the execution of this name; starting it again is harmless. Raises WorkflowBusyError."""
 
     def go_on(
         self, generation_id: str, carrier: int, first: str | None = None
