@@ -44,7 +44,7 @@ class Restoring:
                 self.found.update(threads.map(self._fate, page["Items"]))
 
     def _fate(self, item: Item) -> str:
-        kind = item["pk"]["S"].partition("#")[0]
+        kind = item["pk"]["S"].partition("#")[0].rstrip("01234567")  # usage lies under several
         if kind not in self._kinds:
             return "of other kinds, left out"
         if "open_pk" in item:

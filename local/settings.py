@@ -52,9 +52,7 @@ class Settings:
     routing_policy: Policy = Policy.BALANCED
     webhook_secret: str | None = field(default=None, repr=False)  # None for the one in the data folder
     webhook_schedule: str | None = None
-    keep_calls: bool = (
-        False  # whether the file `calls` in the data folder lists what permissions were checked of
-    )
+    keep_calls: bool = False  # those that permissions were checked of, in the data folder's file `calls`
     duplicates: bool = False  # of asynchronous invocations and events
 
     @property
