@@ -27,8 +27,11 @@ def leading_keys(body: bytes) -> list[str]:
 
 def _parts(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield request
-    for table in (request.get("RequestItems") or {}).values():
-        yield from ({"Key": key} for key in table.get("Keys", ()))
+    for asked in (request.get("RequestItems") or {}).values():
+        if isinstance(asked, dict):
+            yield from ({"Key": key} for key in asked["Keys"])
+        else:
+            yield from (act for one in asked for act in one.values())
     for item in request.get("TransactItems") or ():
         yield from item.values()
 

@@ -184,6 +184,7 @@ class Scenes(Stage):
         self.abandoned("BatchStateMachineArn", made := self.begun_batch())
         self.look_after(made)
         batch = self.broken_batch(carrier=10)
+        self.spent("BatchStateMachineArn", f"{batch.id}-10")
         self.look_after(batch.id, wrong=True)
         self.put_reports(batch, b"")
         self.look_after(batch.id)
@@ -209,6 +210,7 @@ class Scenes(Stage):
         self.deliveries.create(
             Delivery.model_validate({**dict(delivery), **left, "attempts": (), "version": 0})
         )
+        self.spent("DeliverStateMachineArn", left["id"])
         self.look_after(left["id"])
 
     def sweep(self) -> None:

@@ -183,8 +183,16 @@ class Stage:
         place = self.stack.outputs[machine].replace(":stateMachine:", ":execution:")
         self.stack.aws.client("stepfunctions").stop_execution(executionArn=f"{place}:{execution}")
 
+    def spent(self, machine: str, execution: str) -> None:
+        """Let there have been an execution of this name, which carried nothing."""
+        self.stack.aws.client("stepfunctions").start_execution(
+            stateMachineArn=self.stack.outputs[machine], name=execution, input='{"id": "nothing"}'
+        )
+        self.abandoned(machine, execution)
+
     def worn_out(self, generation_id: str) -> None:
         """Let as many executions have carried a generation as may."""
+        self.spent("GenerateStateMachineArn", f"{generation_id}-10")
         for _ in range(TURNS_MAX):
             generation = self.generations.get(generation_id)
             assert generation

@@ -21,10 +21,12 @@ from tests.integration.test_webhooks import Receiver
 pytestmark = pytest.mark.stack
 
 AWS_OWN = "arn:aws:iam::aws:policy/"
-# SAM adds both to each role that it makes. X-Ray knows no resources for what the first one allows
+# SAM adds these to the roles that it makes. X-Ray knows no resources for what the first one allows
 # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html); the second one is
-# for logs, of any group.
+# for logs, of any group; the third one, for functions that may be in a VPC, is denied to their own code.
 TRACES, LOGS = f"{AWS_OWN}AWSXrayWriteOnlyAccess", f"{AWS_OWN}service-role/AWSLambdaBasicExecutionRole"
+NETWORK = f"{AWS_OWN}service-role/AWSLambdaVPCAccessExecutionRole"
+SHIFTING = f"{AWS_OWN}service-role/AWSCodeDeployRoleForLambda"  # moves aliases, and reads alarms
 OF_THE_API = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/${__Stage__}"
 Resource = dict[str, Any]
 
@@ -115,10 +117,30 @@ def test_no_role_has_managed_policies_but_those_without_an_alternative(
     resources: dict[str, Resource],
 ) -> None:
     roles = of_type(resources, "AWS::IAM::Role")
-    assert len(roles) == 17
+    functions = {name for name in roles if name.endswith("FunctionRole")}
+    assert (len(roles), len(functions)) == (18, 14)
     for name, role in roles.items():
-        known = {TRACES, LOGS} if name.endswith("FunctionRole") else {TRACES}
-        assert set(role["ManagedPolicyArns"]) == known, name
+        known = {TRACES, LOGS, NETWORK} if name in functions else {TRACES}
+        if name == "CodeDeployServiceRole":
+            known = {SHIFTING}
+        assert set(map(text_of, role["ManagedPolicyArns"])) == known, name
+
+
+def text_of(arn: str | dict[str, str]) -> str:
+    """An ARN, in the usual partition."""
+    return arn if isinstance(arn, str) else arn["Fn::Sub"].replace("${AWS::Partition}", "aws")
+
+
+def test_functions_own_code_may_not_use_what_their_networks_need(resources: dict[str, Resource]) -> None:
+    ((_, policy),) = of_type(resources, "AWS::IAM::ManagedPolicy").items()
+    denied, key = policy["PolicyDocument"]["Statement"]
+    assert (denied["Effect"], denied["Action"], denied["Resource"]) == ("Deny", "ec2:*", "*")
+    assert denied["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+    condition, allowed, nothing = key["Fn::If"]
+    assert (condition, nothing) == ("HasCustomerKey", {"Ref": "AWS::NoValue"})
+    assert allowed["Resource"] == {"Ref": "CustomerKeyArn"}
+    functions = {name for name in of_type(resources, "AWS::IAM::Role") if name.endswith("FunctionRole")}
+    assert {role["Ref"] for role in policy["Roles"]} == {*functions, "BatchStateMachineRole"}
 
 
 def test_no_statement_allows_everything_or_everywhere(resources: dict[str, Resource]) -> None:

@@ -21,6 +21,10 @@ QUERY = {
         ({"TableName": "t", "Item": {**OWL, "usd": {"N": "1"}}}, ["usage#owl"]),
         ({"RequestItems": {"t": {"Keys": [FOX, OWL]}}}, ["gen#fox", "usage#owl"]),
         (
+            {"RequestItems": {"t": [{"PutRequest": {"Item": FOX}}, {"DeleteRequest": {"Key": OWL}}]}},
+            ["gen#fox", "usage#owl"],
+        ),
+        (
             {"TransactItems": [{"Put": {"TableName": "t", "Item": FOX}}, {"Update": {"Key": OWL}}]},
             ["gen#fox", "usage#owl"],
         ),
