@@ -54,9 +54,13 @@ def was_told() -> Told:
 
 
 def lasting(told: Any) -> Any:
-    """What was told without addresses, which are new each time, and without the bucket's name."""
+    """What was told without addresses, which are new each time, without the bucket's name, and without what
+    AWS charges by today's prices and code."""
     if isinstance(told, dict):
-        return {key: lasting(value) for key, value in told.items() if key != "url" and value is not None}
+        passing = {"url", "aws_estimate"}
+        return {
+            key: lasting(value) for key, value in told.items() if key not in passing and value is not None
+        }
     if isinstance(told, list):
         return [lasting(value) for value in told]
     if isinstance(told, str):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import urllib3
+import yaml
 
 from local.build import build
 from local.deploy import deploy
@@ -16,7 +17,7 @@ from local.stack import STACK, LocalStack
 from tests.integration.conftest import stack_settings
 from tests.integration.easel_caller import TERMINAL, EaselCaller, sandbox_tasks
 from tests.integration.release import RELEASED, REQUEST, lasting, put_back, released_build, was_told
-from tests.template import TEMPLATE
+from tests.template import TEMPLATE, TemplateLoader
 
 pytestmark = pytest.mark.stack
 
@@ -64,6 +65,24 @@ def missing(now: Any, then: Any, place: str = "") -> list[str]:
     if place.endswith(".amount") and now is not None:  # 0.150, when several were added up
         now, then = Decimal(now), Decimal(then)
     return [] if now == then else [f"{place} is {now!r}, was {then!r}"]
+
+
+def test_tables_indexes_change_only_as_cloudformation_can_change_them() -> None:
+    """One comes or goes in an update, and what stays stays as it is
+    (https://docs.aws.amazon.com/goto/WebAPI/dynamodb-2012-08-10/GlobalSecondaryIndexUpdate).
+    """
+    released = yaml.load((RELEASED / "template.yaml").read_text(encoding="utf-8"), TemplateLoader)
+    then, now = (indexes(template["Resources"]["Table"]) for template in (released, TEMPLATE))
+    assert {name: now[name] for name in then if name in now} == {
+        name: then[name] for name in then if name in now
+    }
+    assert len(then.keys() ^ now.keys()) <= 1
+    assert then
+
+
+def indexes(table: dict[str, Any]) -> dict[str, Any]:
+    """The table's, by name."""
+    return {one["IndexName"]: one for one in table["Properties"]["GlobalSecondaryIndexes"]}
 
 
 def test_release_with_its_data_becomes_todays_easel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
