@@ -10,7 +10,7 @@ from easel.aws.items import SERIALIZER
 from easel.domain.generation import Status
 
 VALUES = [
-    "text", "", "S", Status.QUEUED, 7, -1, Decimal("0.075"), True, False, None, b"bytes", {1, 2}, {"a", "b"},
+    "text", "", "S", Status.QUEUED, 7, -1, Decimal("0.075"), True, False, None, b"bytes", {1}, {"a"},
     [], {}, ["a", 1, [None, {"S": "no attribute value"}]], {"L": [True], "deep": {"er": Decimal("1.5")}},
 ]  # fmt: skip
 
