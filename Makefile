@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 # sam runs the layer's Makefile, which asks pip: the environment's own python3 comes first.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(PYTHON) -m samcli
 
-.PHONY: help setup run test browser valgrind screenshots soak bench check lint format build deploy cost lock key forget restore
+.PHONY: help setup run test browser valgrind policies screenshots soak bench check lint format build deploy cost lock key forget restore
 
 help: ## Print the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,6 +29,9 @@ valgrind:
 soak: setup ## 500 generations while the vendors misbehave, held against their books; then the API fuzzed (ARGS=, FUZZ=)
 	@$(PYTHON) -m tests.integration.soak $(ARGS)
 	@$(PYTHON) -m tests.integration.api_fuzz $(FUZZ)
+
+policies: setup ## Take each right from each function's role in turn, and see it missed (ARGS="--role SubmitFunctionRole")
+	@$(PYTHON) -m tests.integration.mutate_policies $(ARGS)
 
 screenshots: setup browser ## Photograph the console, for the README (tests/browser/screenshots)
 	@$(PYTHON) -m tests.browser.screenshots

@@ -26,7 +26,7 @@ ELSEWHERE = {
     "make run": "test_local_stack.py starts it as a person does",
     "make test": "this is it",
     ".venv/bin/st run http://127.0.0.1:3000/openapi.json -H": "test_schemathesis.py, as long as it takes",
-    "make build": "needs an AWS account; tests/unit/test_tooling.py builds the packages",
+    "make deploy STAGE=dev": "needs an AWS account; test_deploy.py runs it up to its changes",
     "SECRET=$(aws cloudformation": "needs an AWS account; the local stack does it at its start",
     "make key TENANT=default STACK=easel-dev ADMIN=1": "needs an AWS account; test_own_key.py makes keys",
 }
