@@ -47,6 +47,8 @@ class Restoring:
         kind = item["pk"]["S"].partition("#")[0].rstrip("01234567")  # usage lies under several
         if kind not in self._kinds:
             return "of other kinds, left out"
+        if kind == "account" and item["sk"]["S"] == "now":
+            return "account: of what was at work then, left out"
         if "open_pk" in item:
             return f"{kind}: at work then, left out"
         return f"{kind}: put back" if self._put(item) else f"{kind}: there already"

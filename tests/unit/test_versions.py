@@ -52,7 +52,8 @@ def test_version_is_told_each_parameter_that_its_function_depends_on_and_no_othe
         TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
         properties["Environment"]["Variables"],
     ]
-    assert set(told) == (parameters_in([variables, properties["SnapStart"]]) - OF_STEPS)
+    network = TEMPLATE["Globals"]["Function"]["VpcConfig"]
+    assert set(told) == (parameters_in([variables, properties["SnapStart"], network]) - OF_STEPS)
     longest = [max(map(len, allowed_values(name))) for name in told]
     assert sum(longest) + len(told) <= DESCRIPTION_CHARACTERS_MAX
 
@@ -78,6 +79,8 @@ def allowed_values(parameter: str) -> list[str]:
     declared = TEMPLATE["Parameters"][parameter]
     if "AllowedValues" in declared:
         return list(declared["AllowedValues"])
+    if "MaxLength" in declared:
+        return ["x" * declared["MaxLength"]]
     if "MaxValue" in declared:
         return [str(declared["MaxValue"])]
     (characters,) = re.findall(r"\{[01],(\d+)\}$", declared["AllowedPattern"])

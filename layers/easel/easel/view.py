@@ -64,13 +64,15 @@ def request_view(request: GenerationRequest) -> dict[str, Any]:
 
 
 def kept_request_view(request: GenerationRequest) -> dict[str, Any]:
-    """The same with links that open nothing: what does that stands in a link's query."""
+    """The same with links that open nothing: what does stands in a query, of a webhook also in its path."""
     view = request_view(request)
     if "images" in view:
         view["images"] = [_bare(image) for image in view["images"]]
     for field, name in (("lora", "weights"), ("webhook", "url")):
         if field in view:
             view[field] = view[field] | {name: _bare(view[field][name])}
+    if "webhook" in view:
+        view["webhook"] |= {"url": "/".join(view["webhook"]["url"].split("/", 3)[:3])}
     return view
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from easel.aws.many import KEYS_MAX, PAUSE_SECONDS_MAX, TRIES_MAX, read_many
+from easel.aws.many import KEYS_MAX, PAUSE_SECONDS_MAX, read_many
 from easel.errors import TableBusyError
 from tests.fakes.memory import FakeClock
 
@@ -38,17 +38,23 @@ def test_a_hundred_at_a_time_and_without_a_pause() -> None:
 
 
 def test_what_is_put_off_is_asked_for_again_after_growing_pauses() -> None:
-    table, clock = BusyTable(30, 0, 5), FakeClock()
+    table, clock = BusyTable(30, 0, 0, 0, 5), FakeClock()
     found = read_many(table, "t", items(120), clock)
     assert sorted(found, key=lambda one: int(one["pk"]["S"])) == items(120)
-    assert table.asked == [100, 90, 90, 85]
-    assert len(clock.slept) == 3
-    assert clock.slept[0] < clock.slept[2] <= PAUSE_SECONDS_MAX
+    assert table.asked == [100, 90, 90, 90, 90, 85]
+    assert clock.slept[0] < clock.slept[2] < clock.slept[3] <= PAUSE_SECONDS_MAX
+    assert clock.slept[4] < clock.slept[3], "some came"
 
 
 def test_table_that_puts_off_for_ever_is_not_asked_for_ever() -> None:
-    table, clock = BusyTable(*[1] * 1000), FakeClock()
-    with pytest.raises(TableBusyError):
-        read_many(table, "t", items(100), clock)
-    assert len(table.asked) == TRIES_MAX
-    assert sum(clock.slept) < 20, "below the API's 29 s"
+    for serves in (0, 1):
+        table, clock = BusyTable(*[serves] * 1000), FakeClock()
+        with pytest.raises(TableBusyError):
+            read_many(table, "t", items(1000), clock)
+        assert sum(clock.slept) < 20, "below the API's 29 s"
+
+
+def test_table_that_serves_half_of_each_request_is_asked_until_all_is_read() -> None:
+    clock = FakeClock()
+    assert len(read_many(BusyTable(*[50] * 20), "t", items(1000), clock)) == 1000
+    assert sum(clock.slept) < 2

@@ -85,6 +85,19 @@ def test_permission_for_webhooks_opens_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.1", "2130706433", "0x7f000001", "[::1]", "93.184.215.14"])
-def test_address_in_place_of_a_name_is_no_form_of_a_link(host: str) -> None:
-    with pytest.raises(ValueError, match="host name"):
-        Webhook(url=f"https://{host}/")
+def test_address_in_place_of_a_name_is_refused_and_a_record_that_has_one_can_be_read(host: str) -> None:
+    link = f"https://{host}/"
+    if ":" not in host:
+        assert Webhook(url=link).url == link
+        assert refused(images=[link], lora={"weights": link}, webhook=link) == [
+            "images.0", "lora.weights", "webhook.url",
+        ]  # fmt: skip
+    else:
+        with pytest.raises(ValueError, match="https URL"):
+            Webhook(url=link)
+
+
+def test_name_of_one_word_is_a_networks_own() -> None:
+    assert refused(images=["https://metadata/x"], webhook="https://kubernetes.default.svc/") == [
+        "images.0", "webhook.url",
+    ]  # fmt: skip

@@ -75,6 +75,17 @@ def test_what_was_at_work_then_is_left_out_for_it_may_have_been_bought_since(sta
     assert stack.store.get(working.id) is stack.store.get(untold.id) is None
 
 
+def test_places_that_were_taken_then_stay_free(stack: Stack) -> None:
+    for sk in ("now", "2026-11"):
+        item = {"pk": {"S": "account#tenant acme"}, "sk": {"S": sk}, "running": {"N": "3"}}
+        stack.dynamodb.put_item(TableName=stack.backup, Item=item)
+    told = stack.restore("--sure")
+    assert "1  account: of what was at work then, left out" in told
+    assert "1  account: put back" in told
+    (kept,) = stack.dynamodb.scan(TableName=stack.table)["Items"]
+    assert kept["sk"] == {"S": "2026-11"}
+
+
 def test_keys_come_back_only_where_that_is_said(stack: Stack) -> None:
     secret, key = DynamoKeyBook(stack.dynamodb, stack.backup, SystemClock()).create("acme")
     assert "2  of other kinds, left out" in stack.restore("--sure")

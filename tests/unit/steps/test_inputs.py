@@ -145,8 +145,21 @@ def test_link_to_a_good_image_is_looked_at_and_stays_a_link() -> None:
         lambda links: links.serve(LINK, b"", 302, location="https://169.254.169.254/latest/meta-data/"),
         lambda links: links.serve(LINK, b"", 307, location="//metadata.google.internal/"),
         lambda links: links.serve(LINK, b"", 301, location="http://example.com/a.png"),
+        lambda links: links.serve(LINK, b"", 302, location="//["),
+        lambda links: links.serve(LINK, b"", 302, location="https://\u2100.com/"),
     ],
-    ids=["small", "a page", "empty", "too large", "private", "to metadata", "to a local name", "without TLS"],
+    ids=[
+        "small",
+        "a page",
+        "empty",
+        "too large",
+        "private",
+        "to metadata",
+        "to a local name",
+        "without TLS",
+        "to no URL",
+        "to a name that is none",
+    ],
 )
 def test_link_that_is_certainly_wrong_is_refused_by_name_and_without_its_words(
     fault: Callable[[Any], None],

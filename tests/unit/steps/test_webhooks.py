@@ -9,7 +9,7 @@ from easel.domain.generation import Generation
 from easel.domain.request import Webhook
 from easel.domain.tenants import Tenant
 from easel.domain.webhooks import DELIVERIES_MAX, Delivery, DeliveryStatus, message_id_of
-from easel.errors import ConflictError
+from easel.errors import ConflictError, WorkflowBusyError
 from easel.steps.reconcile import CARRIERS_MAX, QUIET_SECONDS
 from tests.fakes.fuse import CrashError, Fuse
 from tests.fakes.memory import ScriptedTransport
@@ -41,6 +41,22 @@ def test_end_of_a_generation_with_a_webhook_starts_its_delivery() -> None:
     assert (delivery.type, delivery.status) == ("generation.canceled", "pending")
     assert scene.deliver_workflow.ids == [delivery.id]
     assert scene.now(ended).announced
+
+
+def test_delivery_whose_start_is_put_off_keeps_no_end_from_being_told_and_is_started_by_reconcile() -> None:
+    scene = Scene()
+    start = scene.deliver_workflow.start
+
+    def put_off(*_: object) -> None:
+        raise WorkflowBusyError("ThrottlingException")
+
+    scene.deliver_workflow.start = put_off  # type: ignore[method-assign, assignment]
+    ended = canceled(scene, webhook=URL)
+    assert scene.now(ended).announced
+    scene.deliver_workflow.start = start  # type: ignore[method-assign]
+    scene.clock.sleep(QUIET_SECONDS + 1)
+    assert scene.reconciler.sweep()["restarted"] == 1
+    assert scene.deliver_workflow.ids == [only(scene).id]
 
 
 def test_generation_that_has_not_ended_has_no_delivery() -> None:

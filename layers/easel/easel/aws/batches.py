@@ -69,7 +69,7 @@ class DynamoBatches:
         tallies = self._tallies([batch.id for batch in found])
         return BatchPage(
             tuple((batch, tallies.get(batch.id, Tally())) for batch in found),
-            _place(found[-1]) if found and more else None,
+            shown["Items"][-1]["list_sk"]["S"] if more else None,
         )
 
     def note_announced(self, batch: Batch) -> None:

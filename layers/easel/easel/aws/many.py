@@ -9,9 +9,9 @@ from easel.ports import Clock
 
 KEYS_MAX = 100  # of one request, the most that DynamoDB takes
 # DynamoDB puts reads off where a partition is busy, and asks for patience before they are repeated
-# (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html). Ten seconds in all.
-TRIES_MAX = 12
-PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.05, 2.0
+# (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html). Longer pauses where
+# nothing came; all of them together are below the API's 29 s.
+PAUSE_SECONDS, PAUSE_SECONDS_MAX, PAUSES_SECONDS_MAX = 0.05, 2.0, 10.0
 Item = dict[str, Any]
 
 
@@ -20,18 +20,20 @@ def read_many(
 ) -> list[Item]:
     """The items that there are of these keys, in no order. Raises TableBusyError after a while."""
     found: list[Item] = []
-    left, in_vain, pause = list(keys), 0, PAUSE_SECONDS
+    left, pause, paused = list(keys), PAUSE_SECONDS, 0.0
     while left:
         asked, left = left[:KEYS_MAX], left[KEYS_MAX:]
         answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": consistent}})
-        found += answer["Responses"].get(table, [])
+        found += (given := answer["Responses"].get(table, []))
         if not (put_off := answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])):
             continue
-        left, in_vain = [*put_off, *left], in_vain + 1
-        if in_vain == TRIES_MAX:
-            raise TableBusyError(f"the table put off reads {TRIES_MAX} times")
-        clock.sleep(random.uniform(pause / 2, pause))
-        pause = min(pause * 2, PAUSE_SECONDS_MAX)
+        left = [*put_off, *left]
+        if paused > PAUSES_SECONDS_MAX:
+            raise TableBusyError(f"the table puts reads off for {paused:.0f} s")
+        pause = PAUSE_SECONDS if given else min(pause * 2, PAUSE_SECONDS_MAX)
+        wait = random.uniform(pause / 2, pause)
+        clock.sleep(wait)
+        paused += wait
     return found
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from easel.domain.forms import HTTPS_LINK, has_form
 from easel.domain.request import GenerationRequest, Webhook, is_https_link
 from easel.errors import FieldProblem, InvalidRequestError
 
@@ -27,7 +28,7 @@ NO_HOSTS_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", 
 # `017700000001` (https://url.spec.whatwg.org/#ends-in-a-number-checker, read 2026-11).
 NUMBER = re.compile(r"(.*\.)?([0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 # Names that are each network's own (RFC 6761, 6762 and 8375; `internal`: ICANN board, 2024-07-29).
-OWN_NAMES = re.compile(r"(.*\.)?(localhost|local|internal|home\.arpa)\.?", re.IGNORECASE)
+OWN_NAMES = re.compile(r"(.*\.)?(localhost|localdomain|local|internal|svc|home\.arpa)\.?", re.IGNORECASE)
 
 
 def is_public(address: str) -> bool:
@@ -67,6 +68,11 @@ def closed(link: str) -> str | None:
     return None
 
 
+def _closed_to_callers(link: str) -> str | None:
+    """The same of a link in a request, where an address, or a name of one word, is none either."""
+    return closed(link) or (None if has_form(link, HTTPS_LINK) else "names no public host by its full name")
+
+
 def closed_webhook(webhook: Webhook | None, *, loopback: bool) -> list[FieldProblem]:
     """What is wrong with where a webhook goes. `loopback`: it may go to this machine, without TLS, too."""
     if webhook is None:
@@ -74,7 +80,7 @@ def closed_webhook(webhook: Webhook | None, *, loopback: bool) -> list[FieldProb
     host = urlsplit(webhook.url).hostname or ""
     if loopback and (host == "localhost" or is_loopback(host)):
         return []
-    why = closed(webhook.url)
+    why = _closed_to_callers(webhook.url)
     return [FieldProblem("webhook.url", why)] if why else []
 
 
@@ -86,7 +92,9 @@ def refuse_closed_links(request: GenerationRequest, *, loopback_webhooks: bool) 
     links = {f"images.{number}": image for number, image in enumerate(request.images) if is_https_link(image)}
     if request.lora is not None and is_https_link(request.lora.weights):
         links["lora.weights"] = request.lora.weights
-    problems = [FieldProblem(field, why) for field, link in links.items() if (why := closed(link))]
+    problems = [
+        FieldProblem(field, why) for field, link in links.items() if (why := _closed_to_callers(link))
+    ]
     problems += closed_webhook(request.webhook, loopback=loopback_webhooks)
     if problems:
         raise InvalidRequestError("A link leads to no public host.", problems)

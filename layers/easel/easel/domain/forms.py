@@ -9,11 +9,15 @@ from typing import Any
 
 from pydantic import Field
 
-# A host is a name, whose last label begins with no digit: one that does is an address, which resolvers take
-# in many spellings (`127.1`, `0x7f000001`, `017700000001`). Whether it may be asked is decided when it is
-# resolved.
-HOST = r"([A-Za-z0-9_][A-Za-z0-9._-]{0,188}\.)?[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-HTTPS_LINK = rf"https://{HOST}(:[0-9]{{1,5}})?([/?#][!-~]*)?"
+# What callers are told: a host is a name with a dot, whose last label begins with no digit. One that does is
+# an address, which resolvers take in many spellings (`127.1`, `0x7f000001`, `017700000001`). Whether it may
+# be asked is decided when it is resolved.
+NAME = r"([A-Za-z0-9_][A-Za-z0-9._-]{0,188}\.)[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+# What a record may hold: other hosts were once taken, too.
+HOST = r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?"
+BEHIND_HOST = r"(:[0-9]{1,5})?([/?#][!-~]*)?"
+HTTPS_LINK = rf"https://{NAME}{BEHIND_HOST}"
+ANY_HTTPS_LINK = rf"https://{HOST}{BEHIND_HOST}"
 LOOPBACK_LINK = r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?([/?#][!-~]*)?"
 UPLOAD = r"upload:upl_[0-7][0-9A-HJKMNP-TV-Z]{25}"
 WEIGHTS_PATH = r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+){1,4}"

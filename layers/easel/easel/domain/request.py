@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from easel.domain.forms import (
+    ANY_HTTPS_LINK,
     DATA_LINK,
     HTTPS_LINK,
     KEPT_IMAGE,
@@ -58,14 +59,14 @@ def _undamaged(text: str) -> str:
 
 
 def _known_weights_form(text: str) -> str:
-    if not has_form(text, HTTPS_LINK, WEIGHTS_PATH):
+    if not has_form(text, ANY_HTTPS_LINK, WEIGHTS_PATH):
         raise ValueError("must be an https URL with a host name, or a HuggingFace path such as `owner/name`")
     return text
 
 
 def is_https_link(text: str) -> bool:
-    """Whether the text is an https URL with a host name and no user, of printable ASCII without spaces."""
-    return has_form(text, HTTPS_LINK)
+    """Whether the text is an https URL with a host and no user, of printable ASCII without spaces."""
+    return has_form(text, ANY_HTTPS_LINK)
 
 
 def _known_size_form(text: str) -> str:
@@ -75,7 +76,7 @@ def _known_size_form(text: str) -> str:
 
 
 def _known_image_form(text: str) -> str:
-    if not (has_form(text, HTTPS_LINK, UPLOAD) or text.startswith(("data:", "s3://"))):
+    if not (has_form(text, ANY_HTTPS_LINK, UPLOAD) or text.startswith(("data:", "s3://"))):
         raise ValueError(
             'must be an https URL with a host name, a "data:image/...;base64," URL, "upload:ID" or s3:// URI'
         )
@@ -87,7 +88,7 @@ def _known_image_form(text: str) -> str:
 def _known_webhook_form(text: str) -> str:
     # On the local stack a webhook may go to loopback, which has no certificate; whether an address may be
     # told is decided when it is resolved.
-    if not has_form(text, HTTPS_LINK, LOOPBACK_LINK):
+    if not has_form(text, ANY_HTTPS_LINK, LOOPBACK_LINK):
         raise ValueError("must be an https URL with a host name, no address, and without user or password")
     return text
 

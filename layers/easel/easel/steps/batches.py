@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from easel.errors import (
     InvalidRequestError,
     NotFoundError,
     VersionConflictError,
+    WorkflowBusyError,
 )
 from easel.ports import BatchPage, BatchStore, Clock, Files, Workflow
 from easel.steps.read import checked_limit
@@ -121,7 +123,8 @@ class Batcher:
         resumed = self._saved(batch.resumed(self.clock.now(), batch.bounds.having(**bounds)))
         if resumed is None:
             raise ConflictError("The batch was moved by somebody else; look at it again.")
-        self.workflow.start(resumed.id, resumed.carrier)
+        with suppress(WorkflowBusyError):  # Reconcile starts it
+            self.workflow.start(resumed.id, resumed.carrier)
         return resumed
 
     def _made(self, batch_id: str, caller: Caller, source: Source, bounds: Bounds, *, trusted: bool) -> Batch:
@@ -140,7 +143,8 @@ class Batcher:
                 raise IdempotencyMismatchError("This Idempotency-Key came before with other rows.") from None
             batch = known
         if not batch.over:
-            self.workflow.start(batch.id, batch.carrier)
+            with suppress(WorkflowBusyError):
+                self.workflow.start(batch.id, batch.carrier)
         return batch
 
     def _saved(self, batch: Batch) -> Batch | None:

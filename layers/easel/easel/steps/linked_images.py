@@ -27,8 +27,8 @@ class LinkedImages:
     """Looks at the first bytes of links. What is certainly wrong is refused.
 
     What cannot be told is left to the vendor: a host that does not answer here in time, or with an error or
-    a redirect to another public one, may answer there; of an image that says its size late, or is broken
-    further on, no more is read.
+    a redirect to another public one over TLS, may answer there; of an image that says its size late, or is
+    broken further on, no more is read.
     """
 
     links: Links
@@ -56,10 +56,17 @@ class LinkedImages:
         except (NotSentError, AnswerLostError):
             return
         if answer.status in REDIRECTS:
-            if why := closed(urljoin(link, answer.headers.get("location", ""))):
-                raise AddressRefusedError(f"it redirects, and where to {why}")
+            if why := _closed_redirect(link, answer.headers.get("location", "")):
+                raise AddressRefusedError(f"it redirects to where it must not: that {why}")
         elif answer.status == 200 and answer.headers.get("content-encoding", "identity") == "identity":
             check_start(answer.body, announced_length(answer))
+
+
+def _closed_redirect(link: str, location: str) -> str | None:
+    try:
+        return closed(urljoin(link, location))
+    except ValueError:
+        return "is not a URL"
 
 
 def announced_length(answer: HttpResponse) -> int | None:

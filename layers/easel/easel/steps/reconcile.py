@@ -9,7 +9,7 @@ from easel.domain.delivery_facts import delivery_given_up
 from easel.domain.facts import Tell, queue, reconciled, waited_seconds
 from easel.domain.generation import Generation
 from easel.domain.ids import is_batch_id, is_delivery_id
-from easel.errors import EaselError, VersionConflictError
+from easel.errors import EaselError, VersionConflictError, WorkflowBusyError
 from easel.ports import BatchStore, Clock, GenerationStore, Workflow
 from easel.steps.collect import Collector
 from easel.steps.settle import Settler
@@ -113,6 +113,8 @@ class Reconciler:
                 fate, waited = self._looked_after(one)
                 fates.append(fate)
                 longest = max(longest, waited)
+            except WorkflowBusyError:
+                break  # all further ones would be refused, too; the next run goes on
             except (EaselError, ValueError) as error:  # a record that cannot be read, or not be moved
                 faults.append(error)
             if (self.clock.now() - now).total_seconds() > SWEEP_SECONDS:

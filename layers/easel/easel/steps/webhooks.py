@@ -8,7 +8,7 @@ from easel.domain.generation import Generation
 from easel.domain.ids import new_delivery_id
 from easel.domain.request import Webhook
 from easel.domain.webhooks import DELIVERIES_MAX, Delivery, event_of, message_id_of, webhook_of
-from easel.errors import AlreadyExistsError, ConflictError, FieldProblem
+from easel.errors import AlreadyExistsError, ConflictError, FieldProblem, WorkflowBusyError
 from easel.ports import Clock, Tenants, Workflow
 from easel.webhook_ports import DeliveryStore
 
@@ -35,7 +35,8 @@ class Webhooks:
         delivery_id = message_id_of(generation)
         with suppress(AlreadyExistsError):
             self.deliveries.create(Delivery.create(delivery_id, generation, webhook, self.clock.now()))
-        self.workflow().start(delivery_id)
+        with suppress(WorkflowBusyError):  # Reconcile starts it
+            self.workflow().start(delivery_id)
 
     def tell_again(self, generation: Generation) -> Delivery:
         """A further delivery of the same message, whether the earlier ones came through or not.
@@ -53,7 +54,8 @@ class Webhooks:
         now = self.clock.now()
         delivery = Delivery.create(new_delivery_id(now), generation, webhook, now)
         self.deliveries.create(delivery)
-        self.workflow().start(delivery.id)
+        with suppress(WorkflowBusyError):
+            self.workflow().start(delivery.id)
         return delivery
 
     def told(self, generation: Generation) -> Sequence[Delivery]:
