@@ -108,7 +108,9 @@ def run_functions_in_pool(pools: Pools, code: Path, runtime: Path) -> None:
 
         def create() -> FunctionPool:
             def write(line: str) -> None:
-                print(f"[{config['FunctionName']}] {line}", flush=True)
+                # In one write: print() writes a line's end apart, and another thread's line may come between.
+                sys.stdout.write(f"[{config['FunctionName']}] {line}\n")
+                sys.stdout.flush()
 
             spec = describe(function, code, runtime)
             return FunctionPool(spec, lambda: execution_credentials(config), write)

@@ -95,9 +95,8 @@ def list_calls(file: Path) -> None:
         denied = enforce(*args, **named)
         if (call := asked.get()) is not None:
             line = {"principal": call.principal_arn, "action": call.action, "resource": call.resource_arn}
-            print(
-                json.dumps({**line, "context": call.service_context, "allowed": denied is None}), file=lines
-            )
+            told = json.dumps({**line, "context": call.service_context, "allowed": denied is None})
+            lines.write(f"{told}\n")  # in one write, as another thread may write at the same time
         return denied
 
     iam_evaluator.evaluate, iam_evaluator.enforce = remembering, listing
