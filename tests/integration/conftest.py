@@ -41,7 +41,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     with LocalStack(stack_settings(tmp_path_factory.mktemp("stack"))) as running:
         policies = policies_of(running)
         yield running
-        assert unforeseen(CallList(running, policies).since()) == []
+        denied = unforeseen(CallList(running, policies).since())
+        assert not denied, "\n".join(f"{one.role}: {one.action} {one.resource}" for one in denied)
 
 
 @pytest.fixture(scope="session")

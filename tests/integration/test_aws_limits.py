@@ -20,6 +20,10 @@ pytestmark = pytest.mark.stack
 
 HANDLER = """
 import json, os, time
+import boto3
+from botocore.exceptions import ClientError
+
+put = boto3.client("s3").put_object  # made here: the time-out is not that of a start
 
 def handler(event, context):
     what = event.get("do") or event.get("rawPath", "/")[1:]
@@ -34,15 +38,12 @@ def handler(event, context):
     if what == "raise":
         raise ValueError("a secret of the function's")
     if what == "rights":
-        import boto3
-        from botocore.exceptions import ClientError
         def may(call):
             try:
                 call()
             except ClientError as error:
                 return "AccessDenied" not in error.response["Error"]["Code"]
             return True
-        put = boto3.client("s3").put_object
         keys = [name for name in event["names"]
                 if may(lambda: put(Bucket=event["bucket"], Key=f"probe/{name}/x", Body=b"x"))]
         return {"may": keys, "variables": dict(os.environ)}

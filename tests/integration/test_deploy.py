@@ -65,8 +65,11 @@ def test_sam_deploys_what_was_built_by_the_settings_of_the_stage(stack: LocalSta
         to_aws.command("dev", tomllib.loads(settings.read_text()), more),
         env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = changes(stack)
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = changes(stack)
+    finally:
+        stack.aws.client("cloudformation").delete_stack(StackName=NAME)
     made = {one["ResourceChange"]["LogicalResourceId"] for one in told["Changes"]}
     plain = {name for name, one in RESOURCES.items() if not one["Type"].startswith("AWS::Serverless")}
     functions = {name for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
@@ -74,4 +77,3 @@ def test_sam_deploys_what_was_built_by_the_settings_of_the_stage(stack: LocalSta
     assert {name for name in wanted if "Condition" not in RESOURCES[name]} <= made
     parameters = {one["ParameterKey"]: one["ParameterValue"] for one in told["Parameters"]}
     assert parameters["Stage"] == "dev"
-    stack.aws.client("cloudformation").delete_stack(StackName=NAME)

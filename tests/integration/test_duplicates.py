@@ -5,6 +5,7 @@ import io
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +35,24 @@ def answers(stack: LocalStack) -> Answers:
     return Answers(stack, "duplicates")
 
 
+def lines_in(text: str) -> Iterator[dict[str, Any]]:
+    """What functions logged in a line of the emulator's log; two may stand in one, as threads write."""
+    end = 0
+    while (start := text.find("] {", end)) >= 0:
+        try:
+            line, end = json.JSONDecoder().raw_decode(text, start + 2)
+        except ValueError:
+            end = start + 2
+        else:
+            yield line
+
+
 def logged(stack: LocalStack, message: str, field: str, value: str) -> list[dict[str, Any]]:
     """The functions' log lines of this message with this value, once there are two; else what there is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         texts = (stack.settings.data / "emulator.log").read_text().splitlines()
-        bodies = [text.partition("] ")[2] for text in texts if f'"{value}"' in text]
-        lines = [json.loads(body) for body in bodies if body.startswith("{")]
+        lines = [line for text in texts if f'"{value}"' in text for line in lines_in(text)]
         found = [line for line in lines if line["message"] == message and line.get(field) == value]
         if len(found) >= 2 or time.monotonic() > deadline:
             return found

@@ -5,21 +5,24 @@ What they ask for in every other way: `tests/unit/test_hostile_inputs.py`.
 
 import json
 import socket
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pytest
 
 from local.stack import LocalStack
-from tests.integration.account_caller import listed
 from tests.integration.easel_caller import EaselCaller, sandbox_tasks
+from tests.integration.policy_calls import CallList, policies_of
 
 pytestmark = pytest.mark.stack
 
 SECONDS = 20.0
+DOORS = {"ApiFunctionRole", "McpFunctionRole"}  # other roles carry what other tests left
 DEEP = 10_000
 OBJECTS = b'{"a":' * DEEP + b"1" + b"}" * DEEP
-GOOD = b'{"model": "qwen-image-max", "prompt": "an owl"}'
+PROMPT = "a hostile owl"  # and nobody else's
+GOOD = b'{"model": "qwen-image-max", "prompt": "a hostile owl"}'
 JSON = b"Content-Type: application/json\r\n"
 MCP = JSON + b"Accept: application/json, text/event-stream\r\n"
 FORM = b"Content-Type: multipart/form-data; boundary=b\r\n"
@@ -43,7 +46,7 @@ def status(answer: bytes) -> int:
 
 
 POST, GET = b"POST /v1/generations", b"GET /v1/generations"
-EDIT = {"model": "qwen-image-edit-max", "prompt": "an owl"}
+EDIT = {"model": "qwen-image-edit-max", "prompt": PROMPT}
 LINKS = (
     "https://127.0.0.1/a.png", "https://2130706433/a.png", "https://0x7f.1/a.png", "https://0177.0.0.1/a.png",
     "https://169.254.169.254/latest/meta-data/", "https://[::ffff:169.254.169.254]/", "https://localhost/",
@@ -80,30 +83,31 @@ ASKS: Mapping[str, tuple[bytes, bytes, bytes]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def kept(stack: LocalStack) -> Callable[[], tuple[int, int]]:
-    """How much was kept, and how much was bought."""
-    bucket = stack.outputs["ImageBucketName"]
-    return lambda: (
-        len(listed(stack.aws.client("s3"), bucket, "inputs/")),
-        len(sandbox_tasks(stack.sandbox_url)),
-    )
+@pytest.fixture
+def guest(stack: LocalStack, caller: EaselCaller) -> EaselCaller:
+    """A tenant that has nothing but what these requests leave."""
+    made = caller.call("POST", "/v1/keys", {"tenant": f"guest-{uuid.uuid4().hex[:8]}"})
+    return EaselCaller(stack.url, made.body["secret"])
 
 
-def test_hostile_requests_are_refused_and_nothing_breaks(
-    caller: EaselCaller, stack: LocalStack, kept: Callable[[], tuple[int, int]]
-) -> None:
-    before, log = kept(), stack.settings.data / "emulator.log"
-    logged = log.stat().st_size
+def test_hostile_requests_are_refused_and_nothing_breaks(guest: EaselCaller, stack: LocalStack) -> None:
+    log, calls = stack.settings.data / "emulator.log", CallList(stack, policies_of(stack))
+    logged, called = log.stat().st_size, calls.end()
     for name, (head, body, more) in ASKS.items():
-        answer = said(caller, head, body, more)
+        answer = said(guest, head, body, more)
         assert status(answer) in (400, 401, 403, 404, 413, 422), (name, answer[:500])
         headers = answer.partition(b"\r\n\r\n")[0].lower()
         assert b"set-cookie" not in headers, name
         assert b"traceback" not in answer.lower(), name
-    assert kept() == before
-    assert caller.call("GET", "/healthz").status == 200
-    assert b'"level":"ERROR"' not in log.read_bytes()[logged:]
+    for path in ("/v1/generations", "/v1/batches"):
+        assert guest.call("GET", path).body["data"] == []
+    assert not [task for task in sandbox_tasks(stack.sandbox_url) if PROMPT in task["prompt"]]
+    doors = [call.action for call in calls.since(called) if call.role in DOORS]
+    assert "dynamodb:GetItem" in doors
+    assert not {"s3:PutObject", "states:StartExecution"} & {*doors}
+    assert guest.call("GET", "/healthz").status == 200
+    told = [line for line in log.read_bytes()[logged:].splitlines() if b'"level":"ERROR"' in line]
+    assert not [line for line in told if b"ApiFunction" in line or b"McpFunction" in line]
 
 
 def test_header_of_100_kilobytes_and_a_body_of_11_megabytes_are_refused(caller: EaselCaller) -> None:

@@ -21,9 +21,9 @@ from tests.template import TEMPLATE, TemplateLoader
 
 pytestmark = pytest.mark.stack
 
-TASK_SECONDS = 16.0  # longer than it takes to deploy
+TASK_SECONDS = 24.0  # longer than it takes to deploy
 HELD = REQUEST | {"route": "dashscope-intl/qwen-image-max"}  # the vendor is waited for within Submit
-SUBMIT_LIMIT_SECONDS = 10.0
+SUBMIT_LIMIT_SECONDS = 20.0
 LASTING_KINDS = (
     *("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::SQS::Queue"),
     *("AWS::ApiGatewayV2::Api", "AWS::Events::EventBus", "AWS::StepFunctions::StateMachine"),
