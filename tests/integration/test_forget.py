@@ -49,6 +49,7 @@ class Tenant:
         self.batches = [one["id"] for one in self._listed()]
         assert rows.body["id"] in self.batches
         patiently(lambda: all(one["ended_at"] for one in self._listed()))
+        patiently(lambda: not [one for one in left(stack, self.name, *self.batches) if "'open_pk'" in one])
 
     def _listed(self) -> list[dict[str, Any]]:
         batches: list[dict[str, Any]] = self.caller.call("GET", "/v1/batches").body["data"]
