@@ -282,12 +282,12 @@ class Started:
 
     def go_on(
         self, generation_id: str, carrier: int, first: str | None = None
-    ) -> Literal["carried", "started", "over"]:
+    ) -> Literal["carried", "restarted", "over"]:
         if first and not carrier:
             return "carried" if self.callers.get(first) else "over"
         if self.carriers.get(generation_id, -1) < carrier:
             self.start(generation_id, carrier)
-            return "started"
+            return "restarted"
         return "carried" if (generation_id, carrier) in self.running else "over"
 
     def stop_all(self) -> None:

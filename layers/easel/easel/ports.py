@@ -314,8 +314,8 @@ class Workflow(Protocol):
 
     def go_on(
         self, generation_id: str, carrier: int, first: str | None = None
-    ) -> Literal["carried", "started", "over"]:
-        """See to it that this execution runs: `started` where there was none, `over` where it has ended.
+    ) -> Literal["carried", "restarted", "over"]:
+        """See to it that this execution runs: `restarted` where there was none, `over` where it has ended.
         `first` names the one of carrier 0, where that is a caller's own; it is `over` where there is none."""
 
 

@@ -68,11 +68,10 @@ def kept_request_view(request: GenerationRequest) -> dict[str, Any]:
     view = request_view(request)
     if "images" in view:
         view["images"] = [_bare(image) for image in view["images"]]
-    for field, name in (("lora", "weights"), ("webhook", "url")):
-        if field in view:
-            view[field] = view[field] | {name: _bare(view[field][name])}
+    if "lora" in view:
+        view["lora"] |= {"weights": _bare(view["lora"]["weights"])}
     if "webhook" in view:
-        view["webhook"] |= {"url": "/".join(view["webhook"]["url"].split("/", 3)[:3])}
+        view["webhook"] |= {"url": re.sub(r"(://[^/?#]*).*", r"\1", view["webhook"]["url"])}
     return view
 
 

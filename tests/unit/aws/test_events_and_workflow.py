@@ -166,7 +166,7 @@ STATUSES = [
 
 def test_execution_that_was_not_there_is_started_and_nothing_is_asked() -> None:
     machine = Machine()
-    assert StepFunctionsWorkflow(machine, MACHINE).go_on("gen_1", 2) == "started"
+    assert StepFunctionsWorkflow(machine, MACHINE).go_on("gen_1", 2) == "restarted"
     (asked,) = machine.started
     assert asked["name"] == "gen_1-2"
     assert machine.described == []
@@ -190,7 +190,7 @@ def test_generation_that_a_callers_execution_carries_is_asked_for_by_that_ones_a
     workflow = StepFunctionsWorkflow(machine, MACHINE)
     assert workflow.go_on("gen_1", 0, CALLERS) == "carried"
     assert (machine.started, machine.described) == ([], [CALLERS])
-    assert workflow.go_on("gen_1", 1, CALLERS) == "started", "the second one is ours"
+    assert workflow.go_on("gen_1", 1, CALLERS) == "restarted", "the second one is ours"
 
 
 def test_callers_execution_that_is_not_there_is_over() -> None:

@@ -236,18 +236,20 @@ def test_cause_of_a_failure_is_the_generation_as_json() -> None:
 
 def test_links_of_a_request_are_told_without_what_may_open_them() -> None:
     scene = Scene()
-    link, hook = "https://example.com/a.png", "https://hooks.example/told"
+    link, hook = "https://example.com/a.png", "https://hooks.example"
     lora = scene.create(
-        model="qwen-image-lora", route="pixeldojo/qwen-image-lora", webhook=f"{hook}?token=PLANTED",
+        model="qwen-image-lora", route="pixeldojo/qwen-image-lora", webhook=f"{hook}/told?token=PLANTED",
         lora={"weights": f"{link}?X-Amz-Signature=PLANTED#PLANTED"},
     )  # fmt: skip
     edit = scene.create(
-        model="qwen-image-edit-max", route="mulerouter/qwen-image-edit-max", images=[f"{link}?PLANTED", link]
-    )
+        model="qwen-image-edit-max", route="mulerouter/qwen-image-edit-max", webhook=f"{hook}?token=PLANTED",
+        images=[f"{link}?PLANTED", link],
+    )  # fmt: skip
     for made in (lora, edit):
         scene.canceler.cancel(TENANT, made.id)
     (_, first), (_, second) = scene.bus.events
-    assert first["request"]["webhook"]["url"] == "https://hooks.example", "a path may open something, too"
+    for told in (first, second):
+        assert told["request"]["webhook"]["url"] == hook, "a path may open something, too"
     assert first["request"]["lora"] == {"weights": link}
     assert second["request"]["images"] == [link, link]
     assert "PLANTED" not in json.dumps(scene.bus.events)

@@ -29,7 +29,7 @@ class StepFunctionsWorkflow:
 
     def go_on(
         self, generation_id: str, carrier: int, first: str | None = None
-    ) -> Literal["carried", "started", "over"]:
+    ) -> Literal["carried", "restarted", "over"]:
         """By starting it: the start of one that runs is answered with that one.
 
         Step Functions takes 300 starts a second (150 in most regions), and 15 questions how one stands (10):
@@ -45,7 +45,7 @@ class StepFunctionsWorkflow:
         if answer is None:
             return "carried" if self._runs(f"{machine}:{name}") else "over"
         is_new = answer["startDate"].timestamp() > asked_at - CLOCKS_DIFFER_SECONDS
-        return "started" if is_new else "carried"
+        return "restarted" if is_new else "carried"
 
     def _started(self, name: str, generation_id: str) -> dict[str, Any] | None:
         """Step Functions' answer, of an execution that runs; None where the name is taken."""
@@ -77,7 +77,7 @@ class NoWorkflow:
 
     def go_on(
         self, generation_id: str, carrier: int, first: str | None = None
-    ) -> Literal["carried", "started", "over"]:
+    ) -> Literal["carried", "restarted", "over"]:
         """This function cannot tell. Raises SettingsError."""
         raise SettingsError("this function may not look at executions")
 

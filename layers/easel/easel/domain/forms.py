@@ -12,7 +12,7 @@ from pydantic import Field
 # What callers are told: a host is a name with a dot, whose last label begins with no digit. One that does is
 # an address, which resolvers take in many spellings (`127.1`, `0x7f000001`, `017700000001`). Whether it may
 # be asked is decided when it is resolved.
-NAME = r"([A-Za-z0-9_][A-Za-z0-9._-]{0,188}\.)[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,188}\.[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # What a record may hold: other hosts were once taken, too.
 HOST = r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?"
 BEHIND_HOST = r"(:[0-9]{1,5})?([/?#][!-~]*)?"

@@ -1,9 +1,7 @@
 """Reconcile: find generations, batches and deliveries that no execution carries; bring each to its end."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 
 from easel.domain.delivery_facts import delivery_given_up
 from easel.domain.facts import Tell, queue, reconciled, waited_seconds
@@ -20,7 +18,6 @@ GRACE_SECONDS = 30.0  # after a deadline, for the execution to settle by itself
 CARRIERS_MAX = 10  # executions of one generation, before it is ended as it stands
 SWEEP_SECONDS = 40.0  # of one run, below the function's own 60 s; the next run goes on
 CARRIED, RESTARTED, SETTLED, TOLD, ENDED = "carried", "restarted", "settled", "told", "ended"
-FATES: Mapping[str, str] = MappingProxyType({"carried": CARRIED, "started": RESTARTED})
 MENDED = frozenset({RESTARTED, SETTLED, TOLD})  # the fates of what nobody cared for
 
 
@@ -46,7 +43,7 @@ class BatchReconciler:
             return TOLD
         carriage = self.workflow.go_on(batch.id, batch.carrier)
         if carriage != "over":
-            return FATES[carriage]
+            return carriage
         if batch.carrier >= CARRIERS_MAX:
             self.collector.collect(batch.id, "its executions have failed")
             return SETTLED
@@ -73,7 +70,7 @@ class DeliveryReconciler:
             return ENDED
         carriage = self.workflow.go_on(delivery.id, delivery.carrier)
         if carriage != "over":
-            return FATES[carriage]
+            return carriage
         try:
             if delivery.carrier >= CARRIERS_MAX:
                 given_up = delivery.given_up()
@@ -159,10 +156,10 @@ class Reconciler:
                 self.settler.settle(generation.id)
                 return SETTLED
             carriage = self.workflow.go_on(generation.id, generation.carrier, generation.origin.execution)
-            if carriage == "carried":
+            if carriage == CARRIED:
                 self.store.note_looked_at(generation.id, now)
             if carriage != "over":
-                return FATES[carriage]
+                return carriage
             self.store.save(generation.carried_by(generation.carrier + 1, now))
         except VersionConflictError:
             return CARRIED
