@@ -27,9 +27,10 @@ from easel.errors import RequestError
 from easel.runtime import SystemClock
 from local.account import Deployed, deployed
 from local.failure import StackError
-from local.owners import Owners, id_of
+from local.owners import Owners, id_of, is_manifest
 
 WRITES_MAX = 25  # of one BatchWriteItem
+VERSIONS_MAX = 1_000  # of one page, and of one DeleteObjects
 OWNED = ("images/", "inputs/", "incoming/", "batches/")  # in the image bucket, by the ids of records
 DROPPED = ("requests/", "edits/")  # in the inbox, by the metadata of each file
 STILL_AT_WORK = 2  # the exit status
@@ -97,15 +98,18 @@ class Forgetting:
         return key_ids
 
     def _owned(self, prefix: str) -> None:
+        manifests: list[Version] = []  # they go last: without its record a batch is known by its manifest
         for versions in self._versions(self._images, prefix):
-            marks = self._owners.of({one.key: one.id if one.is_object else None for one in versions})
+            keys: dict[str, str | None] = dict.fromkeys(one.key for one in versions)
+            marks = self._owners.of(keys | {one.key: one.id for one in versions if one.is_object})
             ours = [one for one in versions if marks.get(one.key) == self._mark]
             ended = [one for one in ours if not {id_of(one.key), one.key.split("/")[1]} & self.at_work]
-            self._delete(f"objects in {prefix}", self._images, ended)
-            unknown = [one for one in versions if one.key not in marks]
-            self.found[f"objects in {prefix}, left alone: whose they are is not known any more"] += len(
-                unknown
-            )
+            manifests += [one for one in ended if is_manifest(one.key)]
+            others = [one for one in ended if not is_manifest(one.key)]
+            self._delete(f"objects in {prefix}", self._images, others)
+            unknown = sum(one.key not in marks for one in versions)
+            self.found[f"objects in {prefix}, left alone: whose they are is not known any more"] += unknown
+        self._delete(f"objects in {prefix}", self._images, manifests)
 
     def _dropped(self, prefix: str) -> None:
         for versions in self._versions(self._inbox, prefix):
@@ -124,22 +128,26 @@ class Forgetting:
             self._delete(what, bucket, versions)
 
     def _versions(self, bucket: str, prefix: str) -> Iterator[Sequence[Version]]:
-        """A thousand at a time; of a bucket without versions, its objects."""
-        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
-            yield [
-                *(Version(one["Key"], one["VersionId"], False) for one in page.get("DeleteMarkers", ())),
-                *(Version(one["Key"], one["VersionId"], True) for one in page.get("Versions", ())),
-            ]
+        """About a thousand at a time, all of a key together; of a bucket without versions, its objects."""
+        kept: list[Version] = []
+        for page in self._s3.get_paginator("list_object_versions").paginate(
+            Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": VERSIONS_MAX}
+        ):
+            kept += (Version(one["Key"], one["VersionId"], False) for one in page.get("DeleteMarkers", ()))
+            kept += (Version(one["Key"], one["VersionId"], True) for one in page.get("Versions", ()))
+            goes_on = max((one.key for one in kept), default="")  # on the next page, perhaps
+            yield [one for one in kept if one.key != goes_on]
+            kept = [one for one in kept if one.key == goes_on]
+        yield kept
 
     def _delete(self, what: str, bucket: str, versions: Sequence[Version]) -> None:
         self.found[what] += len(versions)
-        if not self._sure or not versions:
-            return
-        wanted = {"Objects": [{"Key": one.key, "VersionId": one.id} for one in versions], "Quiet": True}
-        answer = self._s3.delete_objects(Bucket=bucket, Delete=wanted)
-        if errors := answer.get("Errors"):
-            raise StackError(f"{errors[0]['Key']} cannot be deleted: {errors[0]['Code']}")
+        wanted = [{"Key": one.key, "VersionId": one.id} for one in versions] if self._sure else []
+        for first in range(0, len(wanted), VERSIONS_MAX):
+            some = {"Objects": wanted[first : first + VERSIONS_MAX], "Quiet": True}
+            answer = self._s3.delete_objects(Bucket=bucket, Delete=some)
+            if errors := answer.get("Errors"):
+                raise StackError(f"{errors[0]['Key']} cannot be deleted: {errors[0]['Code']}")
 
     def _listed(self, name: str, first: str = "") -> Iterator[Row]:
         """What lies under the keys that a list of the index has."""

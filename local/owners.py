@@ -78,6 +78,11 @@ class Owners:
         return tenant_mark(tenant) if tenant else None
 
 
+def is_manifest(key: str) -> bool:
+    """Whether it is a batch's, which names the batch's tenant."""
+    return key.startswith("batches/") and key.endswith("/manifest.json")
+
+
 def id_of(key: str) -> str:
     """The generation's, `images/ID/0.png`, `batches/BATCH/images/ID/0.png`; or the batch's."""
     parts = key.split("/")

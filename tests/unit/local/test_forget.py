@@ -111,6 +111,43 @@ def test_folder_of_a_batch_is_found_by_what_its_manifest_says_and_pictures_in_it
     assert stack.versions() == ["batches/bat_old/results.jsonl"]
 
 
+def test_deleted_image_is_found_by_its_mark_where_a_page_of_the_listing_ends_in_the_middle_of_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget, "VERSIONS_MAX", 1)
+    for key in ("images/gen_1/0.png", "images/gen_2/0.png"):
+        for _ in range(2):
+            stack.image(key, "acme")
+        stack.s3.delete_object(Bucket=IMAGES, Key=key)
+    assert stack.forget("acme", "--sure") == (
+        0,
+        "         6  objects in images/\nThat is what has gone, of tenant acme.\n",
+    )
+    assert stack.versions() == []
+
+
+def test_folder_of_a_batch_is_still_found_when_a_run_broke_off_in_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget, "VERSIONS_MAX", 1)
+    for name in ("errors.jsonl", "results.jsonl"):
+        stack.put(f"batches/bat_x/{name}")
+    stack.put("batches/bat_x/manifest.json", json.dumps({"id": "bat_x", "tenant": "acme"}))
+
+    def refuse(**_: Any) -> dict[str, Any]:
+        return {"Errors": [{"Key": "batches/bat_x/results.jsonl", "Code": "SlowDown"}]}
+
+    delete = stack.s3.delete_objects
+    answers = [delete, refuse]
+    monkeypatch.setattr(stack.s3, "delete_objects", lambda **wanted: answers.pop(0)(**wanted))
+    deployed = Deployed({"s3": stack.s3, "dynamodb": stack.dynamodb}.__getitem__, stack.outputs, {})
+    with pytest.raises(StackError):
+        forget.Forgetting(deployed, "acme", sure=True).run()
+    assert stack.versions() == ["batches/bat_x/manifest.json", "batches/bat_x/results.jsonl"]
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert stack.versions() == []
+
+
 def test_what_is_at_work_is_left_alone_with_its_whole_batch_and_told_by_the_exit_status(stack: Stack) -> None:
     store = DynamoGenerations(stack.dynamodb, stack.table, 90, SystemClock())
     source = Source(bucket=INBOX, key="requests/a.csv", etag="e")
