@@ -37,12 +37,12 @@ SEED = 11
 SETTINGS: Any = CONFIG
 TRIES: int = SETTINGS.retries["total_max_attempts"]
 STATES: dict[str, Any] = yaml.safe_load((ROOT / "functions/generate.asl.yaml").read_text())["States"]
-# Of each family of keys, over how many its writes go at a time. A tenant's list and budget have one each.
+# Of each family of keys, over how many its writes go at a time. A tenant's list has one.
 WORST: Mapping[str, int] = MappingProxyType(
-    {"by_tenant": 1, "open": len(open_index.KEYS), "route": 1, "usage": ledger.KEYS, "account": 1}
+    {"by_tenant": 1, "open": len(open_index.KEYS), "route": 1, "usage": ledger.KEYS}
 )
 # Items at which transactions meet, and for how long one keeps others away (assumed: AWS names no time).
-MEETING: Mapping[str, int] = MappingProxyType({"usage": ledger.SPREAD, "account": 1})
+MEETING: Mapping[str, int] = MappingProxyType({"usage": ledger.SPREAD})
 TRANSACTION_SECONDS = 0.01
 SWEEP_EACH_SECONDS = 60.0  # template.yaml's EveryMinute
 REFUSED = {"ClientError": "500", "ConflictError": "409"}
@@ -95,13 +95,16 @@ class Retries:
 
 @dataclass(frozen=True)
 class Scenario:
-    """How many images a second, under which quotas; over how many keys of each family the writes go."""
+    """How many images a second, under which quotas; over how many keys of each family the writes go.
+
+    `limited`: over how many tenants or keys with a budget and a cap the images are spread, if any.
+    """
 
     rate: float
     quotas: Quotas = LARGE
     keys: Mapping[str, int] = field(default_factory=lambda: WORST)
     seconds: float = ARRIVING_SECONDS
-    limited: bool = False
+    limited: int = 0
 
 
 class Deployment:
@@ -113,8 +116,10 @@ class Deployment:
         self.requests, self.starts = TokenBucket(quotas.requests), TokenBucket(quotas.starts)
         self.transitions, self.events = TokenBucket(quotas.transitions), TokenBucket(quotas.events)
         self.functions = Functions(quotas.concurrency)
-        self.table = Table(quotas.table_writes, scenario.keys, self.chance, frozenset(INDEXES))
-        self.units = units_of_a_generation(scenario.limited)
+        owners = {"account": scenario.limited} if scenario.limited else {}
+        keys, self.meeting = {**scenario.keys, **owners}, {**MEETING, **owners}
+        self.table = Table(quotas.table_writes, keys, self.chance, frozenset(INDEXES))
+        self.units = units_of_a_generation(bool(scenario.limited))
         self.back_off = ExponentialBackoff(random=self.chance.random)
         self.locked: dict[tuple[str, int], float] = {}
         self.late_starts = 0
@@ -248,7 +253,8 @@ class Deployment:
 
     def _meets_nobody(self, step: str) -> bool:
         """Whether no other transaction is at the items of this one's, which keeps others from them now."""
-        items = [(name, self.chance.randrange(MEETING[name])) for name in self.units[step] if name in MEETING]
+        meeting = self.meeting
+        items = [(name, self.chance.randrange(meeting[name])) for name in self.units[step] if name in meeting]
         if any(self.locked.get(item, 0.0) > self.world.now for item in items):
             return False
         self.locked.update(dict.fromkeys(items, self.world.now + TRANSACTION_SECONDS))

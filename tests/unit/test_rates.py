@@ -101,6 +101,14 @@ def test_no_key_of_ours_is_over_its_limit_at_a_thousand_images_a_second() -> Non
     assert limited > 100
 
 
+@pytest.mark.parametrize(("keys", "least", "most"), [(1, 0.2, 0.9), (4, 0, 0.01)])
+def test_limits_of_one_key_are_a_wall_that_several_keys_with_a_part_each_do_not_have(
+    keys: int, least: float, most: float
+) -> None:
+    played = Deployment(Scenario(100, ROOMY, limited=keys, seconds=30)).run()
+    assert least <= played.answers["409"] / played.answers.total() <= most
+
+
 def test_all_are_made_and_none_is_late_while_there_is_room() -> None:
     played = Deployment(Scenario(20, seconds=10)).run()
     assert played.answers == {"202": played.ends["succeeded"]}
