@@ -179,6 +179,25 @@ def test_list_ends_with_its_last_batch_however_dynamodb_ends_its_queries(
     assert [batch for page in found for batch in page] == expected
 
 
+def test_page_whose_batches_all_go_between_the_index_and_their_reading_does_not_end_the_list(
+    dynamodb: Any,
+) -> None:
+    table = make_table(dynamodb)
+    expected = several(DynamoBatches(dynamodb, table, 90, FakeClock()), 5)
+    going = [f"bat#{batch.id}" for batch in expected[:2]]
+
+    class Expiring(Counting):
+        def query(self, **asked: Any) -> Any:
+            page = self.client.query(**asked)
+            for item in page["Items"]:
+                if item["pk"]["S"] in going:
+                    self.client.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+            return page
+
+    found = pages(DynamoBatches(Expiring(dynamodb), table, 90, FakeClock()), 2)
+    assert found == [[], expected[2:4], expected[4:]]
+
+
 def test_batches_and_generations_of_a_tenant_are_two_lists(dynamodb: Any) -> None:
     table = make_table(dynamodb)
     several(DynamoBatches(dynamodb, table, 90, FakeClock()), 2)
