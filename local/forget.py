@@ -15,17 +15,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from easel.aws.keys import secrets_row
 from easel.aws.ledger import usage_keys
 from easel.aws.many import KEYS_MAX, listed
 from easel.aws.tenants import tenant_row
 from easel.domain.ids import tenant_mark
 from easel.domain.tenancy import checked_tenant
-from easel.errors import RequestError
 from easel.runtime import SystemClock
-from local.account import Deployed, deployed
+from local.account import Deployed, deployed, exit_status
 from local.failure import StackError
 from local.owners import Owners, id_of, is_manifest
 
@@ -194,17 +191,13 @@ def _batch(row: Row) -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Forget, or count; return the exit status."""
     given = _parser().parse_args(words)
-    try:
-        tenant = checked_tenant(given.tenant)
-        forgetting = Forgetting(deployed(given.stack), tenant, sure=given.sure)
-        forgetting.run()
-    except (StackError, RequestError) as error:
-        print(f"easel: {error}", file=sys.stderr)
-        return 1
-    except (BotoCoreError, ClientError) as error:
-        place = given.stack or "the local stack (is `make run` running?)"
-        print(f"easel: {place} cannot be asked: {error}", file=sys.stderr)
-        return 1
+    return exit_status(given.stack, lambda: _forget(given))
+
+
+def _forget(given: argparse.Namespace) -> int:
+    tenant = checked_tenant(given.tenant)
+    forgetting = Forgetting(deployed(given.stack), tenant, sure=given.sure)
+    forgetting.run()
     return _report(forgetting, tenant, sure=given.sure)
 
 

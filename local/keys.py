@@ -7,36 +7,24 @@ over HTTP. The secret is printed, and nothing else: only its hash is kept.
 import argparse
 import sys
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from easel.aws.key_book import DynamoKeyBook
 from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, checked_tenant
-from easel.errors import RequestError
 from easel.runtime import SystemClock
-from local.account import deployed
-from local.failure import StackError
+from local.account import deployed, exit_status
 
 
 def main(words: list[str] | None = None) -> int:
     """Make the key that the words ask for; return the exit status."""
     given = _parser().parse_args(words)
-    try:
-        tenant = checked_tenant(given.tenant)
-        scopes = ALL_SCOPES if given.admin else USUAL_SCOPES
-        print(_book(given.stack).create(tenant, scopes=scopes)[0])
-    except (StackError, RequestError) as error:
-        print(f"easel: {error}", file=sys.stderr)
-        return 1
-    except (BotoCoreError, ClientError) as error:
-        place = given.stack or "the local stack (is `make run` running?)"
-        print(f"easel: {place} cannot be asked: {error}", file=sys.stderr)
-        return 1
+    return exit_status(given.stack, lambda: _make(given))
+
+
+def _make(given: argparse.Namespace) -> int:
+    tenant = checked_tenant(given.tenant)
+    stack = deployed(given.stack)
+    book = DynamoKeyBook(stack.client("dynamodb"), stack.outputs["TableName"], SystemClock())
+    print(book.create(tenant, scopes=ALL_SCOPES if given.admin else USUAL_SCOPES)[0])
     return 0
-
-
-def _book(aws_stack: str | None) -> DynamoKeyBook:
-    stack = deployed(aws_stack)
-    return DynamoKeyBook(stack.client("dynamodb"), stack.outputs["TableName"], SystemClock())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from easel.aws.items import error_code
-from local.account import Deployed, deployed
-from local.failure import StackError
+from local.account import Deployed, deployed, exit_status
 
 # By what primary keys begin with; all else is of use for a day at most.
 RECORDS = frozenset({"gen", "bat", "msg", "usage", "account", "tenant"})
@@ -83,13 +82,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--keys", action="store_true", help="API keys, too, those revoked since included")
     parser.add_argument("--sure", action="store_true", help="write; without it records are only counted")
     given = parser.parse_args(words)
-    try:
-        kinds = RECORDS | KEYS if given.keys else RECORDS
-        restoring = Restoring(deployed(given.stack), given.source, kinds, sure=given.sure)
-        restoring.run()
-    except (StackError, BotoCoreError, ClientError) as error:
-        print(f"easel: {error}", file=sys.stderr)
-        return 1
+    return exit_status(given.stack, lambda: _restore(given))
+
+
+def _restore(given: argparse.Namespace) -> int:
+    kinds = RECORDS | KEYS if given.keys else RECORDS
+    restoring = Restoring(deployed(given.stack), given.source, kinds, sure=given.sure)
+    restoring.run()
     print("\n".join(_report(restoring.found, sure=given.sure)))
     return 0
 
