@@ -3,12 +3,10 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from easel.aws.batches import DynamoBatches
 from easel.aws.images import S3Images
@@ -21,31 +19,22 @@ from easel.runtime import SystemClock
 from local import forget
 from local.account import Deployed
 from local.failure import StackError
-from tests.contract.table import make_table
 from tests.fakes.lives import MULE, NOW, delivered, ended, queued
 from tests.fakes.pictures import picture
+from tests.unit.local.aws_stack import NAME, AwsStack
 
 IMAGES, INBOX = "easel-images", "easel-inbox"
 
 
-class Stack:
-    """A stack on AWS whose buckets have versions."""
+class Stack(AwsStack):
+    """Its buckets have versions."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-        self.dynamodb: Any = boto3.client("dynamodb")
+        super().__init__(capsys, ImageBucketName=IMAGES, InboxBucketName=INBOX)
         self.s3: Any = boto3.client("s3")
-        self.table = make_table(self.dynamodb)
         for bucket in (IMAGES, INBOX):
             self.s3.create_bucket(Bucket=bucket)
             self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        self.outputs = {"TableName": self.table, "ImageBucketName": IMAGES, "InboxBucketName": INBOX}
-        template = {
-            "Parameters": {"DefaultTenant": {"Type": "String", "Default": "default"}},
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {name: {"Value": value} for name, value in self.outputs.items()},
-        }
-        boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
 
     def image(self, key: str, tenant: str) -> None:
         """Kept as Persist keeps one."""
@@ -64,18 +53,13 @@ class Stack:
 
     def forget(self, tenant: str, *words: str) -> tuple[int, str]:
         """The exit status, and what was printed."""
-        status = forget.main(["--stack", "easel-dev", "--tenant", tenant, *words])
+        status = forget.main(["--stack", NAME, "--tenant", tenant, *words])
         return status, self.capsys.readouterr().out
 
 
 @pytest.fixture
-def stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield Stack(capsys)
+def stack(account: None, capsys: pytest.CaptureFixture[str]) -> Stack:
+    return Stack(capsys)
 
 
 def test_images_are_found_by_their_marks_when_their_records_are_gone_with_all_their_versions(

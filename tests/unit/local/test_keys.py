@@ -1,51 +1,30 @@
 """`make key`: the key with which a deployment's first administrator begins, made with AWS rights."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
-import boto3
 import pytest
-from moto import mock_aws
 
 from easel.aws.keys import DynamoApiKeys
 from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Scope
 from easel.domain.tenants import Limits
 from local import keys
-from tests.contract.table import make_table
+from tests.unit.local.aws_stack import NAME, AwsStack
 
 
-class Desk:
-    """The command on a stack on AWS, and what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-        self.client: Any = boto3.client("dynamodb")
-        self.table = make_table(self.client)
-        template = {
-            "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
-            "Outputs": {"TableName": {"Value": self.table}},
-        }
-        boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
+class Desk(AwsStack):
+    """Keys are made there."""
 
     def make(self, *words: str) -> ApiKey:
         """What the functions know of the key whose secret, and nothing else, was printed."""
-        assert keys.main(["--stack", "easel-dev", *words]) == 0
+        assert keys.main(["--stack", NAME, *words]) == 0
         printed = self.capsys.readouterr()
         assert printed.err == ""
-        key = DynamoApiKeys(self.client, self.table).find(printed.out.removesuffix("\n"))
+        key = DynamoApiKeys(self.dynamodb, self.table).find(printed.out.removesuffix("\n"))
         assert key is not None
         return key
 
 
 @pytest.fixture
-def desk(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield Desk(capsys)
+def desk(account: None, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(capsys)
 
 
 def test_made_key_has_no_limits_and_may_do_everything_but_administer(desk: Desk) -> None:
@@ -62,11 +41,11 @@ def test_administrators_key_is_made_where_that_is_said(desk: Desk) -> None:
 
 @pytest.mark.parametrize("tenant", ["ac.me", "a/b", "", "x" * 65])
 def test_name_that_is_no_tenants_is_refused_in_a_line_and_nothing_is_written(desk: Desk, tenant: str) -> None:
-    assert keys.main(["--stack", "easel-dev", "--tenant", tenant]) == 1
+    assert keys.main(["--stack", NAME, "--tenant", tenant]) == 1
     printed = desk.capsys.readouterr()
     assert printed.err.startswith("easel: tenant must be")
     assert (printed.err.count("\n"), printed.out) == (1, "")
-    assert desk.client.scan(TableName=desk.table)["Count"] == 0
+    assert desk.dynamodb.scan(TableName=desk.table)["Count"] == 0
 
 
 def test_stack_that_there_is_none_of_is_said_to_be_none(desk: Desk) -> None:

@@ -1,12 +1,10 @@
 """The key that the local stack is called with: it works and administers after every start."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoApiKeys, put_api_key
@@ -24,7 +22,7 @@ class Starts:
     """Starts of stacks on one data folder."""
 
     def __init__(self) -> None:
-        self.client: Any = boto3.client("dynamodb", region_name="us-east-1")
+        self.client: Any = boto3.client("dynamodb")
         self.table, self.clock = make_table(self.client), FakeClock()
         self.book = DynamoKeyBook(self.client, self.table, self.clock)
 
@@ -40,12 +38,8 @@ class Starts:
 
 
 @pytest.fixture
-def starts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starts]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield Starts()
+def starts(account: None) -> Starts:
+    return Starts()
 
 
 def test_first_start_makes_it_with_every_scope(starts: Starts) -> None:

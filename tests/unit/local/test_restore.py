@@ -1,12 +1,8 @@
 """`make restore`: lost records come home, and nothing is bought twice, overwritten or let in again."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from easel.aws.key_book import DynamoKeyBook
 from easel.aws.table import DynamoGenerations, to_item
@@ -15,21 +11,16 @@ from easel.runtime import SystemClock
 from local import restore
 from tests.contract.table import make_table
 from tests.fakes.lives import MULE, delivered, ended, queued
+from tests.unit.local.aws_stack import NAME, AwsStack
 
 
-class Stack:
-    """A stack on AWS whose table is empty, and a table that a backup of it was restored to."""
+class Stack(AwsStack):
+    """Its table is empty; beside it is one that a backup was restored to."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-        self.dynamodb: Any = boto3.client("dynamodb")
-        self.table, self.backup = make_table(self.dynamodb), make_table(self.dynamodb)
+        super().__init__(capsys)
+        self.backup = make_table(self.dynamodb)
         self.store = DynamoGenerations(self.dynamodb, self.table, 90, SystemClock())
-        template = {
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {"TableName": {"Value": self.table}},
-        }
-        boto3.client("cloudformation").create_stack(StackName="easel-dev", TemplateBody=json.dumps(template))
 
     def backed_up(self, generation: Generation) -> Generation:
         self.dynamodb.put_item(TableName=self.backup, Item=to_item(generation, 4_000_000_000))
@@ -37,18 +28,13 @@ class Stack:
 
     def restore(self, *words: str) -> str:
         """What was printed."""
-        assert restore.main(["--stack", "easel-dev", "--from", self.backup, *words]) == 0
+        assert restore.main(["--stack", NAME, "--from", self.backup, *words]) == 0
         return self.capsys.readouterr().out
 
 
 @pytest.fixture
-def stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield Stack(capsys)
+def stack(account: None, capsys: pytest.CaptureFixture[str]) -> Stack:
+    return Stack(capsys)
 
 
 def over(**changes: Any) -> Generation:
@@ -97,5 +83,5 @@ def test_keys_come_back_only_where_that_is_said(stack: Stack) -> None:
 
 
 def test_table_that_there_is_none_of_is_told(stack: Stack) -> None:
-    assert restore.main(["--stack", "easel-dev", "--from", "nowhere"]) == 1
+    assert restore.main(["--stack", NAME, "--from", "nowhere"]) == 1
     assert "easel: " in stack.capsys.readouterr().err
