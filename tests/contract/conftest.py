@@ -1,4 +1,5 @@
-"""AWS as moto plays it, once per file: clients are slow to make. Tests make their own tables and buckets."""
+"""AWS as moto plays it, once per file: clients are slow to make. Tests make their own tables and buckets.
+And the stores of several files."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from moto import mock_aws
+
+from tests.contract.batch_stores import stores as stores
+from tests.contract.generation_stores import store as store
 
 REGION = "us-east-1"
 

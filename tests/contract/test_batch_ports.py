@@ -1,7 +1,6 @@
 """What every store of batches must do: the double in memory, and DynamoDB as moto plays it."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,64 +9,18 @@ from botocore.exceptions import ClientError
 
 from easel.aws.batches import DynamoBatches
 from easel.aws.table import DynamoGenerations
-from easel.domain.batch import Batch, BatchStatus, Bounds, Source, Tally
-from easel.domain.generation import Generation, GenerationError
-from easel.domain.ids import batch_id_of, new_generation_id
-from easel.domain.money import Money
-from easel.domain.request import GenerationRequest
+from easel.domain.batch import Batch, BatchStatus, Bounds, Tally
+from easel.domain.generation import GenerationError
 from easel.domain.rows import Place
 from easel.domain.tenancy import ApiKey
-from easel.errors import AlreadyExistsError, ConflictError, CostCapError, VersionConflictError
-from easel.ports import BatchStore, ChunkTally, GenerationStore, Hold, Idempotency
-from tests.contract.table import THREADS, OneAtATime, at_once, make_table
-from tests.fakes.memory import FakeClock, MemoryGenerations
-from tests.fakes.memory_batches import MemoryBatches
+from easel.errors import AlreadyExistsError, ConflictError, VersionConflictError
+from easel.ports import ChunkTally
+from tests.contract.batch_stores import NOW, Stores, hold, new_batch, queued
+from tests.contract.table import THREADS, at_once, make_table
+from tests.fakes.memory import FakeClock
 from tests.template import RESOURCES
 
-NOW = datetime.now(UTC).replace(microsecond=123456)
 ERROR = GenerationError(code="c", message="m")
-
-
-@dataclass
-class Stores:
-    """Batches and generations in one table."""
-
-    batches: BatchStore
-    generations: GenerationStore
-
-
-def dynamo_stores(client: Any) -> Stores:
-    table = make_table(client)
-    return Stores(
-        DynamoBatches(client, table, 90, FakeClock()), DynamoGenerations(client, table, 90, FakeClock())
-    )
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def stores(request: pytest.FixtureRequest) -> Stores:
-    if request.param == "memory":
-        batches = MemoryBatches()
-        return Stores(batches, MemoryGenerations(batches=batches))
-    return dynamo_stores(OneAtATime(request.getfixturevalue("dynamodb")))
-
-
-def new_batch(name: str = "x", now: datetime = NOW) -> Batch:
-    source = Source(bucket="b", key="requests/\u4e2d.jsonl", etag="e-1")
-    return Batch(id=batch_id_of("t", name), tenant="t", source=source, created_at=now, updated_at=now)
-
-
-def queued(number: int = 0, now: datetime = NOW) -> Generation:
-    price = Money.of("0.075", "USD")
-    asked = GenerationRequest(model="m", prompt="p")
-    return Generation.create(new_generation_id(now), "t", asked, ("v/m",), price, now)
-
-
-def hold(batch: Batch, usd: str, cap: str = "100") -> Hold:
-    return Hold(batch.id, Decimal(usd), Decimal(cap))
-
-
-def committed(usd: str) -> Tally:
-    return Tally(committed_usd=Decimal(usd))
 
 
 # ── Records ───────────────────────────────────────────────────────────────────────────────────────────
@@ -283,100 +236,7 @@ def test_money_is_counted_to_the_last_digit(stores: Stores, amount: str) -> None
     assert stores.batches.chunk(batch.id, 1).tally == told
 
 
-# ── Holds on the cost cap ─────────────────────────────────────────────────────────────────────────────
-
-
-def test_row_that_starts_takes_its_hold(stores: Stores) -> None:
-    batch, row = new_batch(), queued()
-    stores.generations.create(row, None, hold(batch, "0.075"))
-    assert stores.generations.get(row.id) == row
-    assert stores.batches.tally(batch.id) == committed("0.075")
-
-
-def test_holds_up_to_the_cap_are_given_and_not_a_cent_beyond_it(stores: Stores) -> None:
-    batch = new_batch()
-    for _ in range(3):
-        stores.generations.create(queued(), None, hold(batch, "0.1", "0.3"))
-    beyond = queued()
-    with pytest.raises(CostCapError):
-        stores.generations.create(beyond, None, hold(batch, "0.000001", "0.3"))
-    assert stores.generations.get(beyond.id) is None
-    assert stores.batches.tally(batch.id) == committed("0.3")
-
-
-def test_first_row_that_is_dearer_than_the_cap_is_not_started(stores: Stores) -> None:
-    batch, row = new_batch(), queued()
-    with pytest.raises(CostCapError):
-        stores.generations.create(row, None, hold(batch, "0.075", "0.07"))
-    assert stores.generations.get(row.id) is None
-    assert stores.batches.tally(batch.id) == Tally()
-
-
-def test_cap_of_nothing_lets_only_free_rows_start(stores: Stores) -> None:
-    batch = new_batch()
-    stores.generations.create(queued(), None, hold(batch, "0", "0"))
-    with pytest.raises(CostCapError):
-        stores.generations.create(queued(), None, hold(batch, "0.01", "0"))
-
-
-def test_hold_that_was_given_back_is_free_for_others(stores: Stores) -> None:
-    batch = new_batch()
-    stores.generations.create(queued(), None, hold(batch, "0.3", "0.3"))
-    given_back = Tally(failed=1, committed_usd=Decimal("-0.3"))
-    stores.batches.count(batch.id, 1, stores.batches.chunk(batch.id, 1), given_back)
-    stores.generations.create(queued(), None, hold(batch, "0.3", "0.3"))
-    assert stores.batches.tally(batch.id).committed_usd == Decimal("0.3")
-
-
-def test_cap_is_never_overrun_by_many_at_once(stores: Stores) -> None:
-    batch = new_batch()
-
-    def start(_: int) -> bool:
-        try:
-            stores.generations.create(queued(), None, hold(batch, "0.075", "0.55"))
-        except CostCapError:
-            return False
-        return True
-
-    assert at_once(start).count(True) == 7, "an eighth would make it 0.60"
-    assert stores.batches.tally(batch.id) == committed("0.525")
-
-
-def test_row_without_a_hold_takes_nothing(stores: Stores) -> None:
-    batch = new_batch()
-    at_once(lambda _: stores.generations.create(queued(), None))
-    assert stores.batches.tally(batch.id) == Tally()
-
-
-@pytest.mark.parametrize("cap", ["0.075", "100"])
-def test_record_that_exists_takes_nothing_whether_there_is_room_or_not(stores: Stores, cap: str) -> None:
-    batch, row = new_batch(), queued()
-    stores.generations.create(row, None, hold(batch, "0.075", cap))
-    with pytest.raises(AlreadyExistsError):
-        stores.generations.create(row, None, hold(batch, "0.075", cap))
-    assert stores.batches.tally(batch.id) == committed("0.075")
-
-
-def test_of_many_that_start_the_same_row_one_takes_its_hold(stores: Stores) -> None:
-    batch, row = new_batch(), queued()
-
-    def start(_: int) -> bool:
-        try:
-            stores.generations.create(row, None, hold(batch, "0.075", "100"))
-        except AlreadyExistsError:
-            return False
-        return True
-
-    assert at_once(start).count(True) == 1
-    assert stores.batches.tally(batch.id) == committed("0.075")
-
-
-def test_key_that_was_claimed_takes_no_hold(stores: Stores) -> None:
-    batch = new_batch()
-    stores.generations.create(queued(), Idempotency("k", "f"))
-    with pytest.raises(AlreadyExistsError):
-        stores.generations.create(queued(), Idempotency("k", "f"), hold(batch, "0.075", "100"))
-    assert stores.batches.tally(batch.id) == Tally()
+# ── DynamoDB's own ────────────────────────────────────────────────────────────────────────────────────
 
 
 class Busy:

@@ -8,14 +8,9 @@ from easel.aws.table import DynamoGenerations
 from easel.domain.generation import Status
 from easel.domain.ids import new_generation_id
 from easel.ports import GenerationStore
+from tests.contract.generation_stores import ERROR, NOW, queued
 from tests.contract.table import make_table
-from tests.contract.test_ports import ERROR, NOW, make_store, queued
 from tests.fakes.memory import FakeClock
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> GenerationStore:
-    return make_store(request.param, request)
 
 
 def test_those_of_many_that_there_are_come_by_their_ids(store: GenerationStore) -> None:
