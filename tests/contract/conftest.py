@@ -11,6 +11,8 @@ from moto import mock_aws
 
 from tests.contract.batch_stores import stores as stores
 from tests.contract.generation_stores import store as store
+from tests.contract.key_shelves import shelf as shelf
+from tests.contract.key_shelves import table as table
 
 REGION = "us-east-1"
 

@@ -10,67 +10,14 @@ from typing import Any
 
 import pytest
 
-from easel.aws import key_book
 from easel.aws.key_book import DynamoKeyBook
-from easel.aws.keys import DynamoApiKeys, put_api_key
+from easel.aws.keys import put_api_key
 from easel.domain.tenancy import USUAL_SCOPES, ApiKey, BookedKey, Scope, visible
 from easel.domain.tenants import Limits, Tenant
 from easel.errors import ConflictError, NotFoundError
 from easel.key_ports import KeyBook
-from easel.ports import ApiKeys
-from tests.contract.table import OneAtATime, at_once, make_table
-from tests.fakes.memory import FakeClock, SetTenants
-from tests.fakes.memory_keys import MemoryKeyBook
-
-HOUR = timedelta(hours=1)
-
-
-class Shelf:
-    """A book, and the keys as the functions find them now, with nothing in memory."""
-
-    def __init__(self, book: KeyBook, keys: Callable[[], ApiKeys], clock: FakeClock) -> None:
-        self.book, self.keys, self.clock = book, keys, clock
-
-    def finds(self, secret: str) -> ApiKey | None:
-        key = self.keys().find(secret)
-        return key if key and key.works_at(self.clock.now()) else None
-
-    def works(self, *secrets: str) -> list[bool]:
-        return [self.finds(secret) is not None for secret in secrets]
-
-    def all(self, tenant: str | None = None) -> list[BookedKey]:
-        return list(self.book.page(tenant).keys)
-
-    def pass_time(self, time: timedelta) -> None:
-        self.clock.time += time
-
-
-class Table(Shelf):
-    """The same on a table."""
-
-    def __init__(self, client: Any) -> None:
-        self.client, self.table = OneAtATime(client), make_table(client)
-        clock = FakeClock()
-        book = DynamoKeyBook(self.client, self.table, clock)
-        super().__init__(book, lambda: DynamoApiKeys(self.client, self.table), clock)
-
-    def items(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client.scan(TableName=self.table)["Items"]
-        return found
-
-
-@pytest.fixture
-def table(dynamodb: Any) -> Table:
-    return Table(dynamodb)
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def shelf(request: pytest.FixtureRequest) -> Shelf:
-    if request.param == "dynamodb":
-        return Table(request.getfixturevalue("dynamodb"))
-    clock = FakeClock()
-    book = MemoryKeyBook(clock, SetTenants())
-    return Shelf(book, lambda: book, clock)
+from tests.contract.key_shelves import HOUR, Shelf, Table
+from tests.contract.table import at_once
 
 
 def named(name: str) -> Callable[[ApiKey], ApiKey]:
@@ -121,61 +68,6 @@ def test_no_secret_is_anywhere_in_the_table(table: Table) -> None:
         assert secret.removeprefix("ezl_") not in told
         assert visible(secret) in told
         assert secret[: len(visible(secret)) + 1] not in told
-
-
-# ── Listed ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_page_has_every_key_by_tenant_and_age_or_those_of_one_tenant(shelf: Shelf) -> None:
-    made = []
-    for tenant in ("b", "a", "ab", "a"):
-        made.append(shelf.book.create(tenant)[1])
-        shelf.pass_time(HOUR)
-    assert [one.key for one in shelf.all()] == [made[1], made[3], made[2], made[0]]
-    assert [one.key for one in shelf.all("a")] == [made[1], made[3]]
-    assert shelf.all("nobody") == []
-
-
-@pytest.mark.parametrize("tenant", [None, "b"])
-def test_pages_follow_each_other_and_split_no_key(
-    shelf: Shelf, tenant: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(key_book, "PAGE_KEYS_MAX", 2)
-    monkeypatch.setattr(shelf.book, "page_keys_max", 2, raising=False)
-    for name in ("a", "b", "b", "c", "b"):
-        _, key = shelf.book.create(name)
-        shelf.book.rotate(key.id, HOUR)
-    whole: list[BookedKey] = []
-    cursor = None
-    for _ in range(5):
-        page = shelf.book.page(tenant, cursor)
-        assert 0 < len(page.keys) <= 2
-        whole += page.keys
-        cursor = page.cursor
-        if cursor is None:
-            break
-    assert [one.key.tenant for one in whole] == (["b"] * 3 if tenant else ["a", "b", "b", "b", "c"])
-    assert len({one.key.id for one in whole}) == len(whole)
-    assert all(one.former for one in whole)
-
-
-def test_page_that_would_begin_after_the_tenants_end_is_not_asked_for(
-    table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(table.client, "get_paginator", None, raising=False)  # DynamoDB refuses the query
-    assert table.book.page("b", "c/key_1").keys == []
-
-
-def test_index_is_read_to_its_end(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = {table.book.create("acme")[1].id for _ in range(5)}
-    client = table.client._client
-    call = client._make_api_call
-
-    def two_at_a_time(name: str, arguments: dict[str, Any]) -> Any:
-        return call(name, arguments | ({"Limit": 2} if name == "Query" else {}))
-
-    monkeypatch.setattr(client, "_make_api_call", two_at_a_time)
-    assert {one.key.id for one in table.all()} == made
 
 
 # ── Rotated ───────────────────────────────────────────────────────────────────────────────────────────
