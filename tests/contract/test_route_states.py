@@ -12,7 +12,8 @@ from easel.domain.ids import ALPHABET
 from easel.domain.latency import SAMPLES_MAX
 from easel.ports import RouteStates
 from tests.contract.table import THREADS, OneAtATime, at_once, make_table
-from tests.fakes.memory import FakeClock, MemoryRouteStates
+from tests.fakes.memory import FakeClock
+from tests.fakes.memory_routes import MemoryRouteStates
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 ROUTE = "dashscope-intl/qwen-image-plus"

@@ -9,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Literal
 
 from easel.domain.batch import Batch
-from easel.domain.failover import BREAKER_FAILURES, BREAKER_SECONDS, RouteState
 from easel.domain.generation import Generation, Image
 from easel.domain.holding import KEPT, Held
 from easel.domain.ids import earliest_generation_id, is_generation_id
-from easel.domain.latency import SAMPLES_MAX
 from easel.domain.ledger import Reserving
 from easel.domain.tenancy import ApiKey
 from easel.domain.tenants import Tenant
@@ -147,74 +145,6 @@ class MemoryGenerations:
 
     def _lies_since(self, one: Generation | Batch) -> datetime:
         return max(one.updated_at, self.looked_at.get(one.id, one.updated_at))
-
-
-class MemoryRouteStates:
-    """The port `RouteStates`. One lock does what DynamoDB's conditions do."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, RouteState] = {}
-        self.lock = threading.Lock()
-
-    def read(self, names: Sequence[str]) -> Mapping[str, RouteState]:
-        return {name: self.states.get(name, RouteState()) for name in names}
-
-    def take_slot(
-        self, name: str, spacing_seconds: float, now: datetime, latest: datetime
-    ) -> datetime | None:
-        with self.lock:
-            state = self.read([name])[name]
-            slot = max(now, state.next_slot_at or now)
-            if slot > latest:
-                return None
-            self.states[name] = state._replace(next_slot_at=slot + timedelta(seconds=spacing_seconds))
-            return slot
-
-    def pause(self, name: str, until: datetime) -> None:
-        with self.lock:
-            state = self.read([name])[name]
-            later = [max(until, at or until) for at in (state.next_slot_at, state.paused_until)]
-            self.states[name] = state._replace(next_slot_at=later[0], paused_until=later[1])
-
-    def take_place(self, name: str, holder: str, places: int, now: datetime, until: datetime) -> bool:
-        with self.lock:
-            state = self.read([name])[name]
-            held = {one: end for one, end in state.places.items() if end > now or one == holder}
-            if holder not in held and len(held) >= places:
-                return False
-            self.states[name] = state._replace(places={**held, holder: until})
-            return True
-
-    def free_place(self, name: str, holder: str) -> None:
-        with self.lock:
-            state = self.read([name])[name]
-            left = {one: end for one, end in state.places.items() if one != holder}
-            self.states[name] = state._replace(places=left)
-
-    def failed(self, name: str, now: datetime) -> None:
-        with self.lock:
-            state = self.read([name])[name]
-            failures = state.failures + 1
-            opened = now + timedelta(seconds=BREAKER_SECONDS)
-            open_until = opened if failures >= BREAKER_FAILURES else state.open_until
-            self.states[name] = state._replace(failures=failures, open_until=open_until)
-
-    def succeeded(self, name: str) -> None:
-        with self.lock:
-            self.states[name] = self.read([name])[name]._replace(failures=0, open_until=None)
-
-    def took(self, name: str, holder: str, seconds: float, now: datetime) -> None:
-        with self.lock:
-            state = self.read([name])[name]
-            self.states[name] = state._replace(took=(*state.took, seconds)[-SAMPLES_MAX:])
-
-    def probe(self, name: str, now: datetime) -> bool:
-        with self.lock:
-            state = self.read([name])[name]
-            if state.open_until is not None and state.open_until > now:
-                return False
-            self.states[name] = state._replace(open_until=now + timedelta(seconds=BREAKER_SECONDS))
-            return True
 
 
 def copied(generation: Generation) -> Generation:

@@ -46,7 +46,6 @@ from tests.fakes.memory import (
     MemoryGenerations,
     MemoryImages,
     MemoryQuotas,
-    MemoryRouteStates,
     MemoryUndelivered,
     ScriptedTransport,
     SetTenants,
@@ -56,6 +55,7 @@ from tests.fakes.memory import (
 from tests.fakes.memory_batches import MemoryBatches
 from tests.fakes.memory_files import Buckets, MemoryDeadLetters, MemoryFiles, MemoryInbox
 from tests.fakes.memory_keys import MemoryKeyBook
+from tests.fakes.memory_routes import MemoryRouteStates
 from tests.fakes.memory_uploads import KnownLinks, MemoryUploads
 from tests.fakes.memory_webhooks import MemoryDeliveries, Receivers
 

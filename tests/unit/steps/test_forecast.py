@@ -14,7 +14,8 @@ from easel.domain.latency import Expectation
 from easel.errors import VendorError
 from easel.steps.forecast import FRESH_SECONDS, Forecast, health_view
 from easel.wire import HttpResponse
-from tests.fakes.memory import FakeClock, MemoryRouteStates
+from tests.fakes.memory import FakeClock
+from tests.fakes.memory_routes import MemoryRouteStates
 from tests.fakes.scene import Scene
 from tests.unit.steps.vendor_words import (
     dashscope_finished,
