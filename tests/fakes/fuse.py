@@ -24,6 +24,10 @@ class CrashError(BaseException):
     """The process died. Nothing may catch it on the way."""
 
 
+class KilledError(Exception):
+    """The same, as whoever called the function is told of it."""
+
+
 class Fuse:
     """Counts what happens before and after each effect; at `at` it does what it was set for, once."""
 

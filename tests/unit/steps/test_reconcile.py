@@ -13,6 +13,7 @@ from easel.steps.reconcile import (
     QUIET_SECONDS,
     SWEEP_SECONDS,
 )
+from tests.fakes.fuse import KilledError
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
 from tests.unit.steps.vendor_words import LINK, mule_completed, mule_submitted
@@ -74,10 +75,6 @@ def test_ask_that_nobody_heard_the_answer_of_ends_as_unknown_and_is_not_asked_ag
     scene.settler.settle(made.id)
     assert scene.attempt(made).state is AttemptState.UNKNOWN
     assert len(scene.script.asked) == 1
-
-
-class KilledError(Exception):
-    """The function's process died."""
 
 
 def test_generation_that_is_carried_is_left_alone() -> None:

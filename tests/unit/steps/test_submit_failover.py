@@ -17,6 +17,7 @@ from easel.errors import (
 from easel.receipt import receipt
 from easel.steps.base import Next
 from easel.wire import HttpResponse
+from tests.fakes.fuse import KilledError
 from tests.fakes.scene import Scene, said
 from tests.unit.steps.vendor_words import (
     dashscope_finished,
@@ -174,10 +175,6 @@ def test_intent_without_an_answer_is_bought_again_only_where_the_caller_said_so(
         assert scene.submitter.submit(made.id).next == after
         assert scene.attempt(made).state is AttemptState.UNKNOWN
         assert len(scene.script.asked) == 1
-
-
-class KilledError(Exception):
-    """The function's process died."""
 
 
 def limited(scene_answers: Sequence[Answer], **limits: Any) -> Scene:
