@@ -15,6 +15,7 @@ from tests.fakes.scene import TENANT, Scene
 LOOKS_MAX = 500  # at the chunks of one batch, before something is stuck
 PRICE = Decimal("0.075")  # of a row, unless its fields say otherwise
 KEY = "requests/a.jsonl"
+FILES = ("errors.jsonl", "gallery.html", "manifest.json", "results.jsonl")
 NO_BOUNDS = Bounds()
 Fate = Callable[[Generation], Status]
 
@@ -112,6 +113,11 @@ def succeed(_: Generation) -> Status:
     return Status.SUCCEEDED
 
 
+def every_third_fails(generation: Generation) -> Status:
+    """The fate of rows where some are to fail."""
+    return Status.FAILED if (generation.origin.row or 0) % 3 == 0 else Status.SUCCEEDED
+
+
 def end_all(scene: Scene, batch: Batch, fate: Fate = succeed) -> int:
     """All of its rows that are at work come to their end; how many."""
     at_work = [one for one in generations(scene, batch) if not one.terminal]
@@ -149,11 +155,21 @@ def run(scene: Scene, batch: Batch, fate: Fate = succeed) -> dict[str, Any]:
     return scene.collector.collect(batch.id)
 
 
-def results(scene: Scene, batch: Batch, name: str = "results.jsonl") -> list[dict[str, Any]]:
-    """The lines of a file of results."""
+def file(scene: Scene, batch: Batch, name: str) -> str:
+    """One of the files that Collect wrote."""
     data = scene.files.read(f"batches/{batch.id}/{name}")
     assert data is not None
-    return [json.loads(line) for line in data.decode().split("\n")[:-1]]
+    return data.decode()
+
+
+def files(scene: Scene, batch: Batch) -> dict[str, bytes | None]:
+    """All of them, as far as they are there."""
+    return {name: scene.files.read(f"batches/{batch.id}/{name}") for name in FILES}
+
+
+def results(scene: Scene, batch: Batch, name: str = "results.jsonl") -> list[dict[str, Any]]:
+    """The lines of a file of results."""
+    return [json.loads(line) for line in file(scene, batch, name).split("\n")[:-1]]
 
 
 def errors(scene: Scene, batch: Batch) -> list[dict[str, Any]]:
