@@ -177,6 +177,11 @@ def errors(scene: Scene, batch: Batch) -> list[dict[str, Any]]:
     return results(scene, batch, "errors.jsonl")
 
 
+def accepted(scene: Scene, batch: Batch) -> list[dict[str, Any]]:
+    """The lines of all its rows that were not refused, in order."""
+    return [line for chunk in chunk_lines(scene, batch) for line in chunk]
+
+
 def chunk_lines(scene: Scene, batch: Batch, kind: str = "rows") -> Iterator[list[dict[str, Any]]]:
     """The lines of each chunk of a kind, in order."""
     for key in scene.files.keys(f"batches/{batch.id}/work/{kind}/"):

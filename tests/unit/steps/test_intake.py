@@ -11,8 +11,7 @@ import pytest
 from easel.domain.batch import Batch, Bounds, Source
 from easel.domain.generation import Generation
 from easel.domain.tenants import Limits, Tenant
-from easel.errors import AlreadyExistsError, ConflictError, InvalidRequestError, LimitReachedError
-from easel.steps.intake import read_bounds
+from easel.errors import AlreadyExistsError, ConflictError, LimitReachedError
 from tests.fakes.batch_run import jsonl, row, rows, run
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene
@@ -359,78 +358,3 @@ def test_event_that_comes_while_as_many_are_at_work_as_may_be_comes_again() -> N
     assert not scene.letters.messages
     scene.canceler.cancel(TENANT, first.id)
     assert WAYS["event"](scene) in scene.store.records
-
-
-@pytest.mark.parametrize("tenant", ["", "a b", "../x", "a" * 65, "ä", 7])
-def test_tenant_that_no_key_or_folder_could_be_named_after_is_refused(tenant: object) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        Scene().requests_of_workflows.create(REQUEST | {"tenant": tenant}, "k", ARN)
-    assert [problem.field for problem in caught.value.problems] == ["tenant"]
-
-
-# ── Executions of callers' own ────────────────────────────────────────────────────────────────────────
-
-ARN = "arn:aws:states:eu-west-1:123456789012:execution:easel-generate-dev:mine"
-
-
-def test_request_of_an_execution_is_carried_by_it_and_starts_no_other() -> None:
-    scene = Scene()
-    made = scene.requests_of_workflows.create(REQUEST | {"correlation_id": "c"}, f"execution:{ARN}", ARN)
-    assert (made.origin.execution, made.origin.correlation_id, made.tenant) == (ARN, "c", TENANT)
-    assert scene.now(made) == made
-    assert scene.workflow.ids == []
-
-
-def test_execution_that_runs_its_first_step_again_has_the_same_generation() -> None:
-    scene = Scene()
-    made = [
-        scene.requests_of_workflows.create(REQUEST, f"execution:{arn}", arn) for arn in (ARN, ARN, ARN + "2")
-    ]
-    assert made[0] == made[1] != made[2]
-    assert len(scene.store.records) == 2
-    assert scene.workflow.ids == []
-
-
-@pytest.mark.parametrize("request_", [None, "text", 7, []])
-def test_request_that_is_no_object_is_refused_by_its_name(request_: Any) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        Scene().requests_of_workflows.create(request_, "k", ARN)
-    assert [problem.field for problem in caught.value.problems] == ["request"]
-
-
-# ── Bounds ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("given", [{"max_concurrency": 5}, {"max_concurrency": "5"}])
-def test_bounds_are_numbers_or_their_text(given: dict[str, Any]) -> None:
-    assert read_bounds(given) == Bounds(max_concurrency=5)
-    assert read_bounds(dict.fromkeys(given)) == Bounds()
-
-
-@pytest.mark.parametrize("amount", [12.5, "12.50", 12, "0", "0.000001"])
-def test_cost_is_dollars_and_exact(amount: Any) -> None:
-    assert read_bounds({"max_cost_usd": amount}).max_cost_usd == Decimal(str(amount))
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"max_concurrency": True},
-        {"max_concurrency": [1]},
-        {"tolerated_failures": 0.5},
-        {"max_cost_usd": 1e-7},
-        {"max_cost_usd": {"amount": "1"}},
-        {"max_concurrency": "\u0665"},
-        {"tolerated_failures": 10**9},
-    ],
-)
-def test_what_is_no_bound_is_refused_by_its_name(given: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        read_bounds(given)
-    assert [problem.field for problem in caught.value.problems] == list(given)
-
-
-def test_all_wrong_bounds_are_named_at_once() -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        read_bounds({"max_concurrency": 0, "tolerated_failures": "x", "max_cost_usd": "x"})
-    assert [problem.field for problem in caught.value.problems] == list(Bounds.model_fields)
