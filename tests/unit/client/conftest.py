@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.http_server import serving
 from tests.unit.client.deployment import Deployment
+from tests.unit.doors.office import office as office
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

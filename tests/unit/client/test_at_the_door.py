@@ -21,15 +21,9 @@ from easel_client import (
 from tests.fakes.door_server import served
 from tests.fakes.pictures import picture
 from tests.unit.doors.calls import KEY
-from tests.unit.doors.test_keys import Office
+from tests.unit.doors.office import Office
 
 ROUTE = "mulerouter/qwen-image-max"
-
-
-@pytest.fixture
-def office() -> Office:
-    """The API with a book of keys."""
-    return Office()
 
 
 @pytest.fixture

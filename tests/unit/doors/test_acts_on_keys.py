@@ -2,20 +2,13 @@
 
 from typing import Any
 
-import pytest
-
 from tests.fakes.log_lines import lines
-from tests.unit.doors.test_keys import Office
+from tests.unit.doors.office import Office
 
 PLANTED = {
     "name": "PLANTED-NAME", "scopes": ["read", "admin"], "limits": {"usd_per_day": "12.34"},
     "models": ["qwen-image-max"], "expires_in_days": 3,
 }  # fmt: skip
-
-
-@pytest.fixture
-def office() -> Office:
-    return Office()
 
 
 def told(office: Office) -> list[dict[str, Any]]:

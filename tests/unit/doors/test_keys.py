@@ -1,60 +1,18 @@
-"""Keys and tenants over HTTP: what an administrator does, what nobody may do to itself, and what is told."""
+"""Keys over HTTP: what an administrator does, what nobody may do to itself, and what is told."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from easel.catalogue import CATALOGUE
-from easel.domain.tenancy import ALL_SCOPES, USUAL_SCOPES, ApiKey, Scope
+from easel.domain.tenancy import USUAL_SCOPES, Scope
 from easel.domain.tenants import Limits, Tenant
 from tests.fakes.scene import TENANT
-from tests.unit.doors.calls import KEY, Answer, Api
+from tests.unit.doors.calls import KEY, Api
+from tests.unit.doors.office import ASK, NO_LIMITS, Office, fields
 
-ASK = {"model": "qwen-image-max", "prompt": "PLANTED-PROMPT", "route": "mulerouter/qwen-image-max"}
-NO_LIMITS = {"concurrency": None, "per_minute": None, "usd_per_day": None, "usd_per_month": None}
 HOUR = 3600
-
-
-class Office:
-    """The API, called by an administrator whose key is in the book."""
-
-    def __init__(self) -> None:
-        self.api = Api()
-        self.book, self.clock = self.api.scene.key_book, self.api.scene.clock
-        self.secret, self.key = self.book.create(TENANT, scopes=ALL_SCOPES)
-        self.api.keys.find = self.book.find  # type: ignore[method-assign]
-
-    def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
-        answer = self.api.call(method, path, body=body, **({"key": self.secret} | more))
-        assert answer.status >= 400 or answer.headers["cache-control"] == "no-store"
-        return answer
-
-    def make(self, **said: Any) -> tuple[str, str]:
-        """A new key of tenant acme: its secret and its id."""
-        made = self.ask("POST", "/v1/keys", {"tenant": "acme"} | said)
-        assert made.status == 201, made.body
-        return made.body["secret"], made.body["id"]
-
-    def found(self, secret: str) -> ApiKey:
-        key = self.book.find(secret)
-        assert key is not None
-        return key
-
-    def works(self, *secrets: str) -> list[bool]:
-        return [self.ask("GET", "/v1/key", key=one).status == 200 for one in secrets]
-
-
-@pytest.fixture
-def office() -> Office:
-    return Office()
-
-
-def fields(answer: Answer) -> Mapping[str, str]:
-    """What is said of each field that is wrong."""
-    assert (answer.status, answer.body["code"]) == (422, "invalid_request"), answer.text
-    return {error["field"]: error["message"] for error in answer.body["errors"]}
 
 
 # ── The key that asks ─────────────────────────────────────────────────────────────────────────────────
@@ -344,74 +302,3 @@ def test_one_administrator_may_end_another(office: Office) -> None:
     assert office.ask("DELETE", f"/v1/keys/{office.key.id}", key=second).status == 200
     assert office.ask("GET", "/v1/keys").status == 401
     assert office.ask("PATCH", f"/v1/keys/{key_id}", {"scopes": ["read"]}, key=second).status == 409
-
-
-# ── Tenants ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_webhook_without_tls_is_refused_for_a_tenant_as_for_a_request(office: Office) -> None:
-    answer = office.ask("PATCH", "/v1/tenants/acme", {"webhook": "http://127.0.0.1:9/x"})
-    assert list(fields(answer)) == ["webhook.url"]
-    assert office.ask("GET", "/v1/tenants/acme").body["webhook"] is None
-
-
-def test_tenants_limits_and_webhook_are_set_one_by_one_and_shown(office: Office) -> None:
-    path = "/v1/tenants/acme"
-    assert office.ask("GET", path).body == {
-        "tenant": "acme", "limits": NO_LIMITS, "used": NO_LIMITS, "webhook": None,
-    }  # fmt: skip
-    office.ask("PATCH", path, {"limits": {"usd_per_month": 100, "concurrency": 5}})
-    office.ask("PATCH", path, {"webhook": "https://acme.example/hook"})
-    shown = office.ask("PATCH", path, {"limits": {"concurrency": None}}).body
-    assert shown["limits"] == NO_LIMITS | {"usd_per_month": "100"}
-    assert (shown["used"], shown["webhook"]) == (
-        NO_LIMITS | {"usd_per_month": "0"},
-        {"url": "https://acme.example/hook"},
-    )
-    assert office.ask("GET", path).body == shown
-    assert office.ask("PATCH", path, {"webhook": None}).body["webhook"] is None
-
-
-def test_tenants_limits_hold_and_what_is_used_of_them_is_told(office: Office) -> None:
-    office.ask("PATCH", "/v1/tenants/acme", {"limits": {"usd_per_day": "0.1", "concurrency": 3}})
-    secret, _ = office.make()
-    assert office.ask("POST", "/v1/generations", ASK, key=secret).status == 202
-    refused = office.ask("POST", "/v1/generations", ASK, key=secret)
-    assert (refused.status, refused.body["limit"]["owner"]) == (402, "tenant acme")
-    used = office.ask("GET", "/v1/tenants/acme").body["used"]
-    assert used == NO_LIMITS | {"usd_per_day": "0.075", "concurrency": 1}
-
-
-def test_webhooks_own_secret_is_not_shown_again(office: Office) -> None:
-    secret = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
-    hook = {"url": "https://acme.example/hook", "secret": secret, "events": ["generation.failed"]}
-    answer = office.ask("PATCH", "/v1/tenants/acme", {"webhook": hook})
-    assert answer.body["webhook"] == {"url": hook["url"], "events": hook["events"]}
-    assert secret not in answer.text + office.api.log.getvalue()
-    kept = office.book.tenant("acme").webhook
-    assert kept is not None
-    assert kept.secret == secret
-
-
-@pytest.mark.parametrize(
-    ("said", "field"),
-    [
-        ({"webhook": "http://acme.example"}, "webhook.url"),
-        ({"webhook": "https://user@acme.example"}, "webhook.url"),
-        ({"webhook": {"url": "https://acme.example", "secret": "x"}}, "webhook.secret"),
-        ({"webhook": {"url": "https://acme.example", "retry": 1}}, "webhook.retry"),
-        ({"limits": {"concurrency": 0}}, "limits.concurrency"),
-        ({"name": "acme"}, "name"),
-    ],
-)
-def test_what_is_wrong_of_a_tenant_is_named_and_nothing_is_set(
-    office: Office, said: dict[str, Any], field: str
-) -> None:
-    answer = office.ask("PATCH", "/v1/tenants/acme", {"limits": {"per_minute": 1}} | said)
-    assert list(fields(answer)) == [field]
-    assert office.book.tenant("acme") == Tenant(id="acme")
-
-
-@pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_name_that_is_no_tenants_is_refused(office: Office, method: str) -> None:
-    assert list(fields(office.ask(method, "/v1/tenants/ac.me", {}))) == ["tenant"]
