@@ -14,7 +14,7 @@ from tests.template import RESOURCES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "easel"
-LINES_MAX, TEST_LINES_MAX, FUNCTION_LINES_MAX, HANDLER_LINES_MAX = 400, 450, 40, 60
+LINES_MAX, FUNCTION_LINES_MAX, HANDLER_LINES_MAX = 400, 40, 60
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "shared", "misc", "base_utils", "lib"}
 PARTS = ("client", "functions", "layers/easel/easel", "local", "tests")
 
@@ -282,12 +282,7 @@ def test_no_file_is_longer_than_a_reader_takes_in_at_a_sitting() -> None:
         path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in all_files()
     }
     assert len(lengths) > 50
-    long = {
-        path: length
-        for path, length in lengths.items()
-        if length > (TEST_LINES_MAX if path.parts[0] == "tests" else LINES_MAX)
-    }
-    assert long == {}
+    assert {path: length for path, length in lengths.items() if length > LINES_MAX} == {}
 
 
 def test_functions_fit_on_a_screen() -> None:
