@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.sandbox.server import SandboxServer
-from tests.unit.local.sandbox_caller import QUICK, Caller, change, fetch, ledger, size_of
+from tests.unit.local.sandbox_caller import Caller, change, fetch, ledger, size_of
 
 PATH = "/v1/images/generations"
 MINIMAL: dict[str, Any] = {"model": "alibaba/qwen-image", "prompt": "A lighthouse on a basalt cliff at dawn"}
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as running:
-        yield running
-
-
 @pytest.fixture
 def caller(sandbox: SandboxServer) -> Caller:
-    sandbox.engine.reset()
     return Caller(sandbox, "aimlapi")
 
 

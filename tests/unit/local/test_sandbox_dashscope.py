@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.sandbox.server import SandboxServer
-from tests.unit.local.sandbox_caller import QUICK, Caller, Reply, change, fetch, input_image, ledger, size_of
+from tests.unit.local.sandbox_caller import Caller, Reply, change, fetch, input_image, ledger, size_of
 
 SYNC = "/api/v1/services/aigc/multimodal-generation/generation"
 ASYNC = "/api/v1/services/aigc/text2image/image-synthesis"
@@ -17,15 +16,8 @@ PROMPT = "A lighthouse on a basalt cliff at dawn"
 ENABLE = {"X_DashScope_Async": "enable"}
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as running:
-        yield running
-
-
 @pytest.fixture
 def caller(sandbox: SandboxServer) -> Caller:
-    sandbox.engine.reset()
     return Caller(sandbox, "dashscope-intl")
 
 

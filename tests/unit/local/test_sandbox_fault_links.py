@@ -9,13 +9,12 @@ import tracemalloc
 import urllib.parse
 import urllib.request
 from base64 import b64decode
-from collections.abc import Iterator
 
 import pytest
 
 from local.sandbox.fault_acts import HUGE_BYTES
 from local.sandbox.server import SandboxServer
-from tests.unit.local.sandbox_caller import QUICK, change, fetch, size_of
+from tests.unit.local.sandbox_caller import change, fetch, size_of
 from tests.unit.local.sandbox_routes import ONE_OF_EACH, ROUTES, Shop
 
 SPOILED = ["corrupt", "cut", "html"]
@@ -24,18 +23,6 @@ TESTED = {
     *("truncated", "flaky-link", "slow-link", "huge", "huge-stream", "expired-link", "redirect"),
     *("redirect-private", "foreign-host", "inline"),
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as server:
-        yield server
-
-
-@pytest.fixture
-def sandbox(running: SandboxServer) -> SandboxServer:
-    running.engine.reset()
-    return running
 
 
 def open_link(link: str) -> http.client.HTTPResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -33,18 +32,6 @@ TESTED = {
     *POLL_STATUS,
     *("stuck", "slow-task", "unknown-word", "vanish", "lost-poll", "short", "no-images"),
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as server:
-        yield server
-
-
-@pytest.fixture
-def sandbox(running: SandboxServer) -> SandboxServer:
-    running.engine.reset()
-    return running
 
 
 @pytest.mark.parametrize("name", POLLED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,25 +13,13 @@ from local.sandbox.fault_plan import FaultPlan
 from local.sandbox.faults import KINDS, read_fault
 from local.sandbox.server import SandboxServer
 from tests.unit.local import test_sandbox_fault_links, test_sandbox_fault_tasks
-from tests.unit.local.sandbox_caller import QUICK, Caller, fetch, ledger, size_of
+from tests.unit.local.sandbox_caller import Caller, fetch, ledger, size_of
 from tests.unit.local.sandbox_routes import ONE_OF_EACH, ROUTES, SYNC, Shop, control, submits
 
 OWN_REFUSALS = {"submit-429": 429, "submit-429-wait": 429, "busy": 429, "submit-500": 500, "submit-503": 503}
 FOREIGN_REFUSALS = {"submit-500-bare": 500, "submit-502": 502, "submit-504": 504}
 HIDDEN_BEHIND_PAGES = {"submit-502-taken": 502, "submit-504-taken": 504, "submit-html": 200}
 CLOSED_CONNECTIONS = ["reset-before", "lost-answer"]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as server:
-        yield server
-
-
-@pytest.fixture
-def sandbox(running: SandboxServer) -> SandboxServer:
-    running.engine.reset()
-    return running
 
 
 @pytest.mark.parametrize("name", ROUTES)

@@ -5,28 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.sandbox.server import SandboxServer
-from tests.unit.local.sandbox_caller import QUICK, Caller, change, fetch, input_image, ledger, size_of
+from tests.unit.local.sandbox_caller import Caller, change, fetch, input_image, ledger, size_of
 
 MAX = "/vendors/alibaba/v1/qwen-image-max/generation"
 EDIT = "/vendors/alibaba/v1/qwen-image-edit-max/generation"
 PROMPT = "A lighthouse on a basalt cliff at dawn"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as running:
-        yield running
-
-
 @pytest.fixture
 def caller(sandbox: SandboxServer) -> Caller:
-    sandbox.engine.reset()
     return Caller(sandbox, "mulerouter")
 
 

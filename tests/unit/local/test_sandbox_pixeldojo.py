@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local.sandbox.server import SandboxServer
-from tests.unit.local.sandbox_caller import QUICK, Caller, change, fetch, ledger, size_of
+from tests.unit.local.sandbox_caller import Caller, change, fetch, ledger, size_of
 
 RUN = "/api/v1/models/qwen-image-max/run"
 PROMPT = "A lighthouse on a basalt cliff at dawn"
 LORA = "https://example.com/style.safetensors"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as running:
-        yield running
-
-
 @pytest.fixture
 def caller(sandbox: SandboxServer) -> Caller:
-    sandbox.engine.reset()
     return Caller(sandbox, "pixeldojo")
 
 

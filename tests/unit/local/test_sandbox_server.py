@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,18 +31,6 @@ from tests.unit.local.sandbox_caller import (
 MAX = "/vendors/alibaba/v1/qwen-image-max/generation"
 EDIT = "/vendors/alibaba/v1/qwen-image-edit-max/generation"
 AIMLAPI = "/v1/images/generations"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[SandboxServer]:
-    with SandboxServer(settings=QUICK) as server:
-        yield server
-
-
-@pytest.fixture
-def sandbox(running: SandboxServer) -> SandboxServer:
-    running.engine.reset()
-    return running
 
 
 def buy(sandbox: SandboxServer, prompt: str = "x") -> str:
