@@ -10,6 +10,7 @@ from easel.errors import ConflictError, NotFoundError, VersionConflictError
 from easel.receipt import receipt
 from easel.steps.base import Next
 from easel.wire import HttpResponse
+from tests.fakes.fuse import before_next
 from tests.fakes.pictures import picture
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.steps.vendor_words import (
@@ -146,16 +147,7 @@ def test_cancel_while_images_are_being_kept_wins_or_loses_as_a_whole() -> None:
 def test_cancel_that_loses_a_race_looks_again() -> None:
     scene = Scene(mule_submitted())
     made = scene.create()
-    save = scene.store.save
-    raced: list[Generation] = []
-
-    def race(generation: Generation) -> None:
-        if not raced:
-            raced.append(generation)
-            scene.submitter.submit(made.id)
-        save(generation)
-
-    scene.store.save = race  # type: ignore[method-assign]
+    before_next(scene.store, "save", lambda: scene.submitter.submit(made.id))
     canceled = cancel(scene, made)
     assert canceled.status is Status.CANCELED
     assert canceled.current_attempt.possibly_billed == PRICE

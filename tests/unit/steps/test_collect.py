@@ -29,7 +29,7 @@ from tests.fakes.batch_run import (
     tally,
     true_tally,
 )
-from tests.fakes.fuse import CrashError, Fuse
+from tests.fakes.fuse import CrashError, Fuse, before_next
 from tests.fakes.scene import TENANT, Scene
 
 # ── The end ───────────────────────────────────────────────────────────────────────────────────────────
@@ -221,14 +221,7 @@ def test_batch_that_is_moved_meanwhile_is_collected_again_by_the_workflow() -> N
     scene = Scene()
     batch = prepared(scene, *rows(2))
     feed_all(scene, batch)
-    save = scene.batches.save
-
-    def race(batch: Batch) -> None:
-        scene.batches.save = save  # type: ignore[method-assign]
-        scene.batcher.cancel(TENANT, batch.id)
-        save(batch)
-
-    scene.batches.save = race  # type: ignore[method-assign]
+    before_next(scene.batches, "save", lambda: scene.batcher.cancel(TENANT, batch.id))
     with pytest.raises(VersionConflictError):
         scene.collector.collect(batch.id)
     assert scene.collector.collect(batch.id)["status"] == "canceled"

@@ -26,6 +26,7 @@ from tests.fakes.batch_run import (
     tally,
     true_tally,
 )
+from tests.fakes.fuse import before_next
 from tests.fakes.scene import TENANT, Scene
 
 EDIT = {"model": "qwen-image-edit-max", "route": "mulerouter/qwen-image-edit-max"}
@@ -161,14 +162,8 @@ def test_of_two_looks_beside_each_other_one_counts_and_neither_is_done_too_early
     batch = prepared(scene, *rows(3))
     look(scene, batch)
     end_all(scene, batch)
-    count, inner = scene.batches.count, []
-
-    def race(*arguments: Any) -> None:
-        scene.batches.count = count  # type: ignore[method-assign]
-        inner.append(look(scene, batch))
-        count(*arguments)
-
-    scene.batches.count = race  # type: ignore[assignment, method-assign]
+    inner: list[bool] = []
+    before_next(scene.batches, "count", lambda: inner.append(look(scene, batch)))
     assert (look(scene, batch), inner) == (False, [True])
     assert tally(scene, batch) == true_tally(scene, batch).having(started=3)
     assert look(scene, batch), "the next look finds all counted"

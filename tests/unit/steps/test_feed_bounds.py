@@ -21,6 +21,7 @@ from tests.fakes.batch_run import (
     tally,
     true_tally,
 )
+from tests.fakes.fuse import before_next
 from tests.fakes.scene import TENANT, Scene
 
 
@@ -127,14 +128,7 @@ def test_canceled_batch_lets_rows_at_work_end_and_reports_the_others_as_not_star
 def test_stop_that_meets_a_cancel_leaves_the_batch_canceled() -> None:
     scene = Scene()
     batch = prepared(scene, *rows(5), max_cost_usd=Decimal("0.1"))
-    save = scene.batches.save
-
-    def race(batch: Batch) -> None:
-        scene.batches.save = save  # type: ignore[method-assign]
-        scene.batcher.cancel(TENANT, batch.id)
-        save(batch)
-
-    scene.batches.save = race  # type: ignore[method-assign]
+    before_next(scene.batches, "save", lambda: scene.batcher.cancel(TENANT, batch.id))
     look(scene, batch)
     reason = now(scene, batch).stop_reason
     assert reason is not None

@@ -7,7 +7,7 @@ from easel.domain.rows import START
 from easel.errors import VersionConflictError
 from easel.steps.prepare import SAVE_CHUNKS, STEP_SECONDS
 from tests.fakes.batch_run import KEY, PRICE, accepted, dropped, jsonl, now, prepare, prepared, row, rows
-from tests.fakes.fuse import CrashError, Fuse
+from tests.fakes.fuse import CrashError, Fuse, before_next
 from tests.fakes.memory_files import Stored
 from tests.fakes.scene import TENANT, Scene
 
@@ -99,14 +99,7 @@ def test_place_is_noted_after_the_chunks_before_it_are_written() -> None:
 def test_run_that_is_overtaken_by_a_cancel_is_run_again_and_stops() -> None:
     scene = Scene()
     batch = dropped(scene, *rows(3))
-    save = scene.batches.save
-
-    def race(batch: Batch) -> None:
-        scene.batches.save = save  # type: ignore[method-assign]
-        scene.batcher.cancel(TENANT, batch.id)
-        save(batch)
-
-    scene.batches.save = race  # type: ignore[method-assign]
+    before_next(scene.batches, "save", lambda: scene.batcher.cancel(TENANT, batch.id))
     with pytest.raises(VersionConflictError):
         scene.preparer.prepare(batch.id)
     assert scene.preparer.prepare(batch.id)["next"] == "collect"

@@ -13,7 +13,7 @@ from easel.steps.reconcile import (
     QUIET_SECONDS,
     SWEEP_SECONDS,
 )
-from tests.fakes.fuse import KilledError
+from tests.fakes.fuse import KilledError, before_next
 from tests.fakes.pictures import picture
 from tests.fakes.scene import Scene
 from tests.unit.steps.vendor_words import LINK, mule_completed, mule_submitted
@@ -184,14 +184,8 @@ def test_two_that_run_beside_each_other_start_one_execution() -> None:
     made = scene.create()
     scene.submitter.submit(made.id)
     scene.workflow.stop_all()
-    save, fates = scene.store.save, []
-
-    def race(generation: Generation) -> None:
-        scene.store.save = save  # type: ignore[method-assign]
-        fates.append(scene.reconciler.look_after(made.id))
-        save(generation)
-
-    scene.store.save = race  # type: ignore[method-assign]
+    fates: list[str] = []
+    before_next(scene.store, "save", lambda: fates.append(scene.reconciler.look_after(made.id)))
     fates.append(scene.reconciler.look_after(made.id))
     assert fates == ["restarted", "carried"]
     assert scene.workflow.ids == [made.id, made.id]

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from easel.domain.batch import Batch, BatchStatus
+from easel.domain.batch import BatchStatus
 from easel.domain.ids import batch_id_of
 from easel.steps.reconcile import CARRIERS_MAX, QUIET_SECONDS
 from tests.fakes.batch_run import dropped, errors, look, now, prepare, prepared, results, rows, run, tally
+from tests.fakes.fuse import before_next
 from tests.fakes.scene import TENANT, Scene
 
 NOTHING = {"carried": 0, "restarted": 0, "settled": 0, "told": 0, "ended": 0}
@@ -110,14 +111,8 @@ def test_two_that_run_beside_each_other_start_one_execution() -> None:
     scene = Scene()
     batch = prepared(scene, *rows(2))
     scene.batch_workflow.stop_all()
-    save, fates = scene.batches.save, []
-
-    def race(batch: Batch) -> None:
-        scene.batches.save = save  # type: ignore[method-assign]
-        fates.append(scene.reconciler.look_after(batch.id))
-        save(batch)
-
-    scene.batches.save = race  # type: ignore[method-assign]
+    fates: list[str] = []
+    before_next(scene.batches, "save", lambda: fates.append(scene.reconciler.look_after(batch.id)))
     fates.append(scene.reconciler.look_after(batch.id))
     assert fates == ["restarted", "carried"]
     assert scene.batch_workflow.running == {(batch.id, 1)}

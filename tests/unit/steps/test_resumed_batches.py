@@ -9,6 +9,7 @@ from easel.domain.batch import Batch, BatchStatus, Bounds
 from easel.domain.generation import GenerationError
 from easel.errors import ConflictError
 from tests.fakes.batch_run import NO_BOUNDS, dropped, now, prepare, rows, run
+from tests.fakes.fuse import before_next
 from tests.fakes.scene import TENANT, Scene
 
 
@@ -93,14 +94,7 @@ def test_batch_whose_manifest_failed_cannot_be_resumed() -> None:
 def test_of_two_that_resume_at_once_one_does() -> None:
     scene = Scene()
     made = stopped(scene)
-    save = scene.batches.save
-
-    def race(batch: Batch) -> None:
-        scene.batches.save = save  # type: ignore[method-assign]
-        scene.batcher.resume(TENANT, made.id, {})
-        save(batch)
-
-    scene.batches.save = race  # type: ignore[method-assign]
+    before_next(scene.batches, "save", lambda: scene.batcher.resume(TENANT, made.id, {}))
     with pytest.raises(ConflictError):
         scene.batcher.resume(TENANT, made.id, {"max_cost_usd": None})
     assert now(scene, made).carrier == 1

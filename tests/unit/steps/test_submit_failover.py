@@ -17,7 +17,7 @@ from easel.errors import (
 from easel.receipt import receipt
 from easel.steps.base import Next
 from easel.wire import HttpResponse
-from tests.fakes.fuse import KilledError
+from tests.fakes.fuse import KilledError, before_next
 from tests.fakes.scene import Scene, said
 from tests.unit.steps.vendor_words import (
     dashscope_finished,
@@ -218,14 +218,9 @@ def test_held_turn_is_kept_by_a_step_that_runs_again() -> None:
 def test_turn_that_another_run_took_is_not_asked_with() -> None:
     scene = limited([dashscope_finished()])
     made = create(scene, DASH)
-    save = scene.store.save
-
-    def raced(generation: Generation) -> None:
-        scene.store.save = save  # type: ignore[method-assign]
-        save(scene.now(made).carried_by(1, scene.clock.now()))
-        save(generation)
-
-    scene.store.save = raced  # type: ignore[method-assign]
+    before_next(
+        scene.store, "save", lambda: scene.store.save(scene.now(made).carried_by(1, scene.clock.now()))
+    )
     with pytest.raises(VersionConflictError):
         scene.submitter.submit(made.id)
     assert scene.script.asked == []

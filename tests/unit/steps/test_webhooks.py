@@ -1,6 +1,5 @@
 """Webhooks: an end starts one delivery, whoever dies on the way, and each call for it another one."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from easel.domain.tenants import Tenant
 from easel.domain.webhooks import DELIVERIES_MAX, Delivery, DeliveryStatus, message_id_of
 from easel.errors import ConflictError, WorkflowBusyError
 from easel.steps.reconcile import CARRIERS_MAX, QUIET_SECONDS
-from tests.fakes.fuse import CrashError, Fuse
+from tests.fakes.fuse import CrashError, Fuse, before_next
 from tests.fakes.memory import ScriptedTransport
 from tests.fakes.scene import TENANT, Scene
 
@@ -203,22 +202,11 @@ def test_executions_of_one_delivery_are_bounded_and_then_it_is_given_up() -> Non
     assert sweep(scene) == {}
 
 
-def racing(scene: Scene, fates: list[str]) -> Callable[[Delivery], None]:
-    save = scene.deliveries.save
-
-    def race(delivery: Delivery) -> None:
-        scene.deliveries.save = save  # type: ignore[method-assign]
-        fates.append(scene.reconciler.look_after(delivery.id))
-        save(delivery)
-
-    return race
-
-
 def test_two_that_run_beside_each_other_start_one_execution() -> None:
     scene, fates = Scene(), list[str]()
     canceled(scene, webhook=URL)
     scene.deliver_workflow.stop_all()
-    scene.deliveries.save = racing(scene, fates)  # type: ignore[assignment, method-assign]
+    before_next(scene.deliveries, "save", lambda: fates.append(scene.reconciler.look_after(only(scene).id)))
     fates.append(scene.reconciler.look_after(only(scene).id))
     assert fates == ["restarted", "carried"]
 
