@@ -39,6 +39,18 @@ class OneAtATime:
         return whole
 
 
+class CountedReads:
+    """A client that counts its reads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.reads = 0
+
+    def get_item(self, **asked: Any) -> Any:
+        self.reads += 1
+        return self._client.get_item(**asked)
+
+
 def at_once(ask: Callable[[int], Told]) -> list[Told]:
     """What many threads are told that all ask at the same moment."""
     together = threading.Barrier(THREADS)

@@ -15,7 +15,7 @@ from easel.aws.tenants import DynamoTenants
 from easel.domain.request import Webhook
 from easel.domain.tenants import Limits, Tenant
 from easel.ports import Quotas, Tenants
-from tests.contract.table import OneAtATime, at_once, make_table
+from tests.contract.table import CountedReads, OneAtATime, at_once, make_table
 from tests.fakes.memory import FakeClock, MemoryQuotas, SetTenants
 from tests.template import RESOURCES
 
@@ -114,25 +114,13 @@ def test_what_was_set_for_a_tenant_is_found_to_the_last_digit(tenants: tuple[Ten
     assert port.get("acme2") == Tenant(id="acme2")
 
 
-class Counting:
-    """A client that counts its reads."""
-
-    def __init__(self, client: Any) -> None:
-        self.client = client
-        self.reads = 0
-
-    def get_item(self, **asked: Any) -> Any:
-        self.reads += 1
-        return self.client.get_item(**asked)
-
-
 def test_tenant_is_read_once_in_a_while_whether_there_is_one_or_not(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [1000.0]
     monkeypatch.setattr("easel.aws.tenants.time.monotonic", lambda: now[0])
     table = make_table(dynamodb)
-    counting = Counting(dynamodb)
+    counting = CountedReads(dynamodb)
     port = DynamoTenants(counting, table)
     for _ in range(3):
         assert port.get("acme") == Tenant(id="acme")
@@ -146,7 +134,7 @@ def test_tenant_is_read_once_in_a_while_whether_there_is_one_or_not(
 
 def test_memory_of_tenants_is_bounded(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tenants_table, "CACHED_MAX", 3)
-    counting = Counting(dynamodb)
+    counting = CountedReads(dynamodb)
     port = DynamoTenants(counting, make_table(dynamodb))
     for number in (0, 1, 2, 3, 0):
         port.get(f"t{number}")

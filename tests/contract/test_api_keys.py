@@ -1,0 +1,110 @@
+"""API keys in DynamoDB: kept as hashes, found again, and forgotten soon after they are revoked."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from easel.aws import keys
+from easel.aws.keys import DynamoApiKeys, put_api_key
+from easel.domain.tenancy import ApiKey, visible
+from tests.contract.table import CountedReads, make_table
+
+KEY = "ek_PLANTED-secret-of-a-tenant"
+
+
+def known_key() -> ApiKey:
+    return ApiKey(
+        id="key_1",
+        tenant="acme",
+        prefix=visible(KEY),
+        created_at=datetime(2026, 11, 20, tzinfo=UTC),
+    )
+
+
+@pytest.fixture
+def name(dynamodb: Any) -> str:
+    """Of a table."""
+    return make_table(dynamodb)
+
+
+def test_recorded_key_is_its_tenants(dynamodb: Any, name: str) -> None:
+    put_api_key(dynamodb, name, KEY, known_key())
+    assert DynamoApiKeys(dynamodb, name).find(KEY) == known_key()
+
+
+@pytest.mark.parametrize("key", ["", "unknown", KEY + " ", KEY[:-1], "\u00e9", "k" * 100_000])
+def test_any_other_key_is_nobodys(dynamodb: Any, name: str, key: str) -> None:
+    put_api_key(dynamodb, name, KEY, known_key())
+    assert DynamoApiKeys(dynamodb, name).find(key) is None
+
+
+def test_key_itself_is_nowhere_in_the_table(dynamodb: Any, name: str) -> None:
+    put_api_key(dynamodb, name, KEY, known_key())
+    (item,) = dynamodb.scan(TableName=name)["Items"]
+    assert KEY not in json.dumps(item)
+    assert item["prefix"] == {"S": visible(KEY)}
+    assert item["pk"]["S"].startswith("key#")
+    assert len(item["pk"]["S"]) == len("key#") + 64
+    assert item["created_at"]["S"].startswith("2026-11-20T")
+
+
+def test_known_key_is_read_once_in_a_while(dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: now[0])
+    put_api_key(dynamodb, name, KEY, known_key())
+    counting = CountedReads(dynamodb)
+    known = DynamoApiKeys(counting, name)
+    for _ in range(5):
+        assert known.find(KEY) == known_key()
+    assert counting.reads == 1
+    now[0] += keys.CACHE_SECONDS + 1
+    assert known.find(KEY) == known_key()
+    assert counting.reads == 2
+
+
+def test_revoked_key_works_no_longer_than_the_memory_lasts(
+    dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: now[0])
+    put_api_key(dynamodb, name, KEY, known_key())
+    known = DynamoApiKeys(dynamodb, name)
+    assert known.find(KEY) == known_key()
+    dynamodb.delete_item(TableName=name, Key=keys.key_row(KEY))
+    now[0] += keys.CACHE_SECONDS + 1
+    assert known.find(KEY) is None
+    assert keys.CACHE_SECONDS <= 60
+
+
+def test_key_is_read_anew_where_that_is_asked_for_and_remembered_then(dynamodb: Any, name: str) -> None:
+    put_api_key(dynamodb, name, KEY, known_key())
+    known = DynamoApiKeys(dynamodb, name)
+    assert known.find(KEY) == known_key()
+    changed = known_key().model_copy(update={"name": "n"})
+    put_api_key(dynamodb, name, KEY, changed)
+    assert known.find(KEY) == known_key()
+    assert known.find(KEY, anew=True) == changed
+    assert known.find(KEY) == changed
+    dynamodb.delete_item(TableName=name, Key=keys.key_row(KEY))
+    assert known.find(KEY, anew=True) is None
+    assert known.find(KEY) is None
+
+
+def test_new_key_works_at_once_although_it_was_asked_about_before(dynamodb: Any, name: str) -> None:
+    known = DynamoApiKeys(dynamodb, name)
+    assert known.find(KEY) is None
+    put_api_key(dynamodb, name, KEY, known_key())
+    assert known.find(KEY) == known_key()
+
+
+def test_memory_is_bounded(dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "CACHED_MAX", 3)
+    counting = CountedReads(dynamodb)
+    known = DynamoApiKeys(counting, name)
+    for number in range(4):
+        put_api_key(dynamodb, name, f"k{number}", known_key())
+        known.find(f"k{number}")
+    known.find("k0")
+    assert counting.reads == 5, "the first one was forgotten"
