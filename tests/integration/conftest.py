@@ -11,7 +11,7 @@ import pytest
 from easel.catalogue import CATALOGUE
 from local.settings import SANDBOX_KEY, Settings, VendorAccess
 from local.stack import LocalStack
-from tests.integration.account_caller import Inbox
+from tests.integration.account_caller import AccountCaller, Inbox
 from tests.integration.easel_caller import EaselCaller
 from tests.integration.policy_calls import CallList, policies_of, unforeseen
 
@@ -49,6 +49,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 def caller(stack: LocalStack) -> EaselCaller:
     """A caller of its API with the default tenant's key."""
     return EaselCaller(stack.url, stack.api_key)
+
+
+@pytest.fixture(scope="session")
+def account(stack: LocalStack) -> AccountCaller:
+    """A caller inside its account."""
+    return AccountCaller(stack)
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,6 @@ REFUSED = "forbidden-content"  # by the sandbox vendors, as moderation does
 
 
 @pytest.fixture(scope="module")
-def account(stack: LocalStack) -> AccountCaller:
-    """A caller inside the account."""
-    return AccountCaller(stack)
-
-
-@pytest.fixture(scope="module")
 def workflow(account: AccountCaller, stack: LocalStack) -> str:
     """The sample as a state machine."""
     text = SAMPLE.read_text()

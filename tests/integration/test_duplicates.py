@@ -24,12 +24,6 @@ ROUTE = "mulerouter/qwen-image-max"
 
 
 @pytest.fixture(scope="module")
-def account(stack: LocalStack) -> AccountCaller:
-    """A caller inside the account."""
-    return AccountCaller(stack)
-
-
-@pytest.fixture(scope="module")
 def answers(stack: LocalStack) -> Answers:
     """What Easel tells from now on."""
     return Answers(stack, "duplicates")
