@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from local.stack import STACK, LocalStack
 
@@ -16,6 +16,7 @@ LOOK_SECONDS = 0.5
 QUEUE_WAIT_SECONDS = 2
 
 Message = dict[str, Any]
+Found = TypeVar("Found")
 
 
 class Inbox:
@@ -179,10 +180,10 @@ class Answers:
         ]
 
 
-def until(look: Callable[[], Message | None], otherwise: str) -> Message:
+def until(look: Callable[[], Found | None], otherwise: str) -> Found:
     """What `look` finds, once it finds something."""
     limit = time.monotonic() + PATIENCE_SECONDS
-    while (found := look()) is None:
+    while not (found := look()):
         assert time.monotonic() < limit, otherwise
         time.sleep(LOOK_SECONDS)
     return found

@@ -67,11 +67,10 @@ class Stage:
         """Wait until a generation's webhook was told so often."""
         path = f"/v1/generations/{generation_id}/deliveries"
 
-        def look() -> dict[str, Any] | None:
-            log: list[dict[str, Any]] = asked(caller, "GET", path)["data"]
-            return {} if [one["status"] for one in log] == ["delivered"] * count else None
+        def delivered() -> bool:
+            return [one["status"] for one in asked(caller, "GET", path)["data"]] == ["delivered"] * count
 
-        until(look, f"the webhook of {generation_id} was not told")
+        until(delivered, f"the webhook of {generation_id} was not told")
 
     def fetch_told(self, generation_id: str) -> None:
         """Read the images that its webhook was told of."""
@@ -147,11 +146,11 @@ class Stage:
         rows = [{**POLLED, "prompt": "a well [sandbox: slow-task=6]"}]
         batch_id: str = asked(self.administrator, "POST", "/v1/batches", {"rows": rows})["id"]
 
-        def look() -> dict[str, Any] | None:
-            batch = asked(self.administrator, "GET", f"/v1/batches/{batch_id}")
-            return {} if batch["rows"]["running"] else None
+        def running() -> int:
+            counts: dict[str, int] = asked(self.administrator, "GET", f"/v1/batches/{batch_id}")["rows"]
+            return counts["running"]
 
-        until(look, f"no row of {batch_id} was begun")
+        until(running, f"no row of {batch_id} was begun")
         return batch_id
 
     def broken_batch(self, carrier: int) -> Batch:

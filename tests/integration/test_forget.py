@@ -1,8 +1,6 @@
 """`make forget`: of a tenant that had everything nothing is left, and of its neighbours all."""
 
-import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,21 +8,13 @@ import pytest
 
 from local import forget
 from local.stack import LocalStack
-from tests.integration.account_caller import LOOK_SECONDS, PATIENCE_SECONDS, AccountCaller, Inbox
+from tests.integration.account_caller import AccountCaller, Inbox, until
 from tests.integration.easel_caller import EaselCaller
 
 pytestmark = pytest.mark.stack
 
 SYNC = {"model": "qwen-image", "route": "aimlapi/qwen-image", "prompt": "an owl"}  # answers at once
 ROWS = '{"model": "qwen-image", "route": "aimlapi/qwen-image", "prompt": "a row"}\n'
-
-
-def patiently(look: Callable[[], bool]) -> None:
-    """Until it is so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(LOOK_SECONDS)
 
 
 class Tenant:
@@ -45,11 +35,14 @@ class Tenant:
         stack.aws.client("s3").put_object(
             Bucket=stack.outputs["ImageBucketName"], Key=upload["fields"]["key"], Body=b"123456789"
         )
-        patiently(lambda: len(self._listed()) == 2)
+        until(lambda: len(self._listed()) == 2, "not both batches have come")
         self.batches = [one["id"] for one in self._listed()]
         assert rows.body["id"] in self.batches
-        patiently(lambda: all(one["ended_at"] for one in self._listed()))
-        patiently(lambda: not [one for one in left(stack, self.name, *self.batches) if "'open_pk'" in one])
+        until(lambda: all(one["ended_at"] for one in self._listed()), "not both batches have ended")
+        until(lambda: not self._moving(stack), "something of it moves yet")
+
+    def _moving(self, stack: LocalStack) -> list[str]:
+        return [one for one in left(stack, self.name, *self.batches) if "'open_pk'" in one]
 
     def _listed(self) -> list[dict[str, Any]]:
         batches: list[dict[str, Any]] = self.caller.call("GET", "/v1/batches").body["data"]
@@ -79,7 +72,7 @@ def test_nothing_of_a_tenant_is_left_and_all_of_another(
     assert forget.main(["--tenant", goes.name]) == 0
     assert left(stack, goes.name, *goes.batches) == before
     counted = capsys.readouterr().out
-    patiently(lambda: forget.main(["--tenant", goes.name, "--sure"]) == 0)  # 2: something is at work yet
+    until(lambda: forget.main(["--tenant", goes.name, "--sure"]) == 0, "something is at work yet")
     assert goes.caller.call("GET", f"/v1/generations/{goes.generation['id']}").status in (401, 404)
     (key_of_a_day,) = left(stack, goes.name, goes.generation["id"], *goes.batches)
     assert "'idem#" in key_of_a_day

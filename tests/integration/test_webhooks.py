@@ -70,13 +70,11 @@ def log_of(caller: EaselCaller, generation_id: str) -> list[dict[str, Any]]:
 def delivered(caller: EaselCaller, generation_id: str, count: int = 1) -> list[dict[str, Any]]:
     """The delivery log once so many deliveries are over."""
 
-    def look() -> dict[str, Any] | None:
+    def look() -> list[dict[str, Any]] | None:
         log = log_of(caller, generation_id)
-        over = len(log) == count and all(one["status"] != "pending" for one in log)
-        return {"log": log} if over else None
+        return log if len(log) == count and all(one["status"] != "pending" for one in log) else None
 
-    log: list[dict[str, Any]] = until(look, f"the deliveries of {generation_id} are not over")["log"]
-    return log
+    return until(look, f"the deliveries of {generation_id} are not over")
 
 
 def test_receiver_that_fails_at_first_is_told_again_and_knows_the_message_by_its_id(
