@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -216,6 +217,35 @@ def test_first_bytes_of_a_file_are_fetched_and_no_more(world: World) -> None:
 def test_first_bytes_of_a_short_file_are_all_of_it(world: World) -> None:
     world.respond = lambda exchange: exchange.reply(200, b"short")
     assert PublicHttp().head_bytes(URL, 100, 5.0).body == b"short"
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"-ffffffff"])
+def test_chunk_of_a_negative_size_is_not_read_to_its_end(world: World, size: bytes) -> None:
+    sent, ended = [], threading.Event()
+
+    def respond(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+        with suppress(OSError):
+            for _ in range(64):
+                exchange.send(b"x" * 2**20)
+                sent.append(2**20)
+        exchange.close()
+        ended.set()
+
+    world.respond = respond
+    assert len(PublicHttp().head_bytes(URL, 100, 5.0).body) == 100
+    assert ended.wait(10)
+    assert sum(sent) < 2**25
+
+
+def test_chunks_are_put_together_up_to_what_was_asked_for(world: World) -> None:
+    def respond(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        exchange.send(b"4\r\ndefg\r\n0\r\n\r\n")
+
+    world.respond = respond
+    assert PublicHttp().head_bytes(URL, 5, 5.0).body == b"abcde"
+    assert PublicHttp().head_bytes(URL, 100, 5.0).body == b"abcdefg"
 
 
 def drip(exchange: Exchange, server: LocalServer, *, head: bool) -> None:

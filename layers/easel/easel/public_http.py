@@ -212,9 +212,18 @@ def _asked(
         connection.request(method, path, body, {**headers, "Connection": "close"})
         response = connection.getresponse()
         lowered = {name.lower(): value for name, value in response.getheaders()}
-        start = response.read(most_bytes)
+        start = _start_of(response, most_bytes)
     except (OSError, http.client.HTTPException) as error:
         raise AnswerLostError(f"no answer: {type(error).__name__}") from error
     if connection.is_cut:
         raise AnswerLostError("the answer did not end in time")
     return HttpResponse(response.status, lowered, start)
+
+
+def _start_of(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
+    """The first bytes of the body. Of a chunk whose size is said to be negative `read` would take all there
+    ever comes, or raise ValueError; `read1` takes no more than came at once."""
+    start = b""
+    while len(start) < most_bytes and (portion := response.read1(most_bytes - len(start))):
+        start += portion
+    return start[:most_bytes]
