@@ -142,6 +142,8 @@ def test_redirect_within_the_list_is_followed_over_tls(net: Net, target: str) ->
         "http://[::1]/",
         "//evil.example/b.png",
         "file:///etc/passwd",
+        "http://[",
+        "//[::1]]/",
     ],
 )
 def test_redirect_off_the_list_is_refused_before_anything_is_opened(
@@ -214,7 +216,7 @@ def test_announced_length_and_type_are_told_and_bytes_come_in_bounded_chunks(ser
     assert max(sizes) <= 65536
 
 
-@pytest.mark.parametrize("length", ["\u00b2", "-1", "x", "", "1e3"])
+@pytest.mark.parametrize("length", ["\u00b2", "-1", "x", "", "1e3", "9" * 5000])
 def test_length_that_is_no_number_is_no_length(server: LocalServer, length: str) -> None:
     def odd(exchange: Exchange) -> None:
         exchange.head(200, {"Content-Length": length})
@@ -226,6 +228,33 @@ def test_length_that_is_no_number_is_no_length(server: LocalServer, length: str)
     with talk.download(server.url, hosts=(), timeout_seconds=5) as download:
         assert download.content_length is None
         assert b"".join(download.chunks) == b"picture"
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"-ffffffff"])
+def test_chunk_of_a_negative_size_comes_in_bounded_chunks(server: LocalServer, size: bytes) -> None:
+    def respond(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+        exchange.send(b"x" * 300_000)
+        exchange.close()
+
+    server.respond = respond
+    sizes: list[int] = []
+    with (
+        pytest.raises(AnswerLostError),
+        HttpTransport([server.host]).download(server.url, hosts=(), timeout_seconds=5) as download,
+    ):
+        sizes.extend(len(chunk) for chunk in download.chunks)
+    assert max(sizes) <= 65536
+
+
+def test_chunks_are_put_together(server: LocalServer) -> None:
+    def respond(exchange: Exchange) -> None:
+        exchange.head(200, {"Transfer-Encoding": "chunked"})
+        exchange.send(b"3\r\npic\r\n4\r\nture\r\n0\r\n\r\n")
+
+    server.respond = respond
+    for _ in range(2):
+        assert fetch(server.url, trusted=(server.host,)) == b"picture"
 
 
 @pytest.mark.parametrize("reset", [False, True])

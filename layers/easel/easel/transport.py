@@ -7,6 +7,7 @@ followed by hand, each checked against the hosts that are allowed. Bodies, keys 
 import json
 import logging
 import os
+import re
 import socket
 import ssl
 import threading
@@ -44,6 +45,7 @@ REDIRECTS_MAX = 3
 CHUNK_BYTES = 64 * 1024
 PORTION_BYTES = 16 * 1024  # a TLS record has no more (RFC 8446, 5.1)
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LENGTH = re.compile("[0-9]{1,18}")  # in bytes
 NEVER_OPENED = (NewConnectionError, ConnectTimeoutError)
 
 
@@ -107,7 +109,7 @@ class HttpTransport:
             announced = response.headers.get("content-length", "")
             with closing(_chunks(response, ends)) as chunks:
                 yield Download(
-                    content_length=int(announced) if announced.isascii() and announced.isdigit() else None,
+                    content_length=int(announced) if LENGTH.fullmatch(announced) else None,
                     content_type=response.headers.get("content-type", ""),
                     chunks=chunks,
                 )
@@ -126,8 +128,8 @@ class HttpTransport:
             )
             if response.status not in REDIRECTS:
                 return response
-            url = urljoin(address, response.headers.get("location", ""))
             response.close()
+            url = _led_to(address, response.headers.get("location", ""))
         raise ImageUnavailableError(f"the result link redirects more than {REDIRECTS_MAX} times")
 
     def _checked(self, url: str, hosts: frozenset[str]) -> str:
@@ -168,6 +170,14 @@ class HttpTransport:
             raise AnswerLostError(f"no answer: {type(error).__name__}") from error
 
 
+def _led_to(address: str, location: str) -> str:
+    """Where a redirect leads. Raises AddressRefusedError."""
+    try:
+        return urljoin(address, location)
+    except ValueError as error:
+        raise AddressRefusedError("the result link redirects to what is not a URL") from error
+
+
 def _portions(response: urllib3.BaseHTTPResponse, ends: float) -> Iterator[bytes]:
     """The body, unpacked, in what it comes in: a read that waits for more would let a server that sends a
     byte at a time hold us long past the time-out."""
@@ -184,9 +194,11 @@ def _chunks(response: urllib3.BaseHTTPResponse, ends: float) -> Generator[bytes,
     """The body as it is, in chunks. A mebibyte in portions takes a third more CPU; a small answer takes less
     than the thread that watches these."""
     cut_off = threading.Event()
+    # Of a chunk whose size is said to be negative `read` would take all that ever comes, or raise ValueError.
+    read = response.read1 if response.headers.get("transfer-encoding") else response.read
     try:
         with _cut_at(ends, response.fileno(), cut_off):
-            while chunk := response.read(CHUNK_BYTES, decode_content=False):
+            while chunk := read(CHUNK_BYTES, decode_content=False):
                 yield chunk
     except HTTPError as error:
         raise AnswerLostError(f"the answer broke off: {type(error).__name__}") from error
