@@ -117,6 +117,19 @@ def test_answer_that_trickles_is_lost_when_the_time_is_up(
     assert len(server.asked) == 1
 
 
+def test_packed_answer_that_trickles_and_unpacks_to_nothing_is_lost_when_the_time_is_up(serve: Serve) -> None:
+    def slowly(exchange: Exchange) -> None:
+        exchange.head(200, {"Content-Encoding": "gzip"})
+        exchange.send(b"\x1f\x8b\x08\x08" + bytes(6))  # a name follows, up to a NUL (RFC 1952, 2.3)
+        trickle(exchange, server.stopped.is_set, b"n")
+
+    server = serve(slowly)
+    started = time.monotonic()
+    with pytest.raises(AnswerLostError):
+        ask(server, 0.4)
+    assert time.monotonic() - started < 3
+
+
 @pytest.mark.parametrize("how", ["reset", "close"])
 @pytest.mark.parametrize("said", [b"", b"HTT", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nxx"])
 def test_connection_that_breaks_after_the_request_is_a_lost_answer(

@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -85,10 +85,11 @@ class HttpTransport:
         connection = response.connection
         try:
             received = bytearray()
-            for portion in _portions(response, ends):
-                received += portion
-                if len(received) > ANSWER_BYTES_MAX:
-                    raise ResponseTooLargeError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
+            with closing(_portions(response, ends)) as portions:
+                for portion in portions:
+                    received += portion
+                    if len(received) > ANSWER_BYTES_MAX:
+                        raise ResponseTooLargeError(f"the answer is larger than {ANSWER_BYTES_MAX} bytes")
         finally:
             # A connection with half an answer on it must not go back to the pool; nor one that we said to
             # close (RFC 9112, 9.6), where the next request may meet the other side's closing.
@@ -178,16 +179,21 @@ def _led_to(address: str, location: str) -> str:
         raise AddressRefusedError("the result link redirects to what is not a URL") from error
 
 
-def _portions(response: urllib3.BaseHTTPResponse, ends: float) -> Iterator[bytes]:
+def _portions(response: urllib3.BaseHTTPResponse, ends: float) -> Generator[bytes, None, None]:
     """The body, unpacked, in what it comes in: a read that waits for more would let a server that sends a
-    byte at a time hold us long past the time-out."""
+    byte at a time hold us long past the time-out. So does a read of what unpacks to nothing, which is cut."""
+    cut_off = threading.Event()
+    packed = bool(response.headers.get("content-encoding"))
     try:
-        while portion := response.read1(PORTION_BYTES, decode_content=True):
-            if time.monotonic() > ends:
-                raise AnswerLostError("the answer did not end in time")
-            yield portion
+        with _cut_at(ends, response.fileno(), cut_off) if packed else nullcontext():
+            while portion := response.read1(PORTION_BYTES, decode_content=True):
+                if time.monotonic() > ends:
+                    raise AnswerLostError("the answer did not end in time")
+                yield portion
     except HTTPError as error:
         raise AnswerLostError(f"the answer broke off: {type(error).__name__}") from error
+    if cut_off.is_set():
+        raise AnswerLostError("the answer did not end in time")
 
 
 def _chunks(response: urllib3.BaseHTTPResponse, ends: float) -> Generator[bytes, None, None]:
