@@ -156,6 +156,15 @@ def test_input_images_that_came_along_are_not_copied_into_the_page() -> None:
     assert pictures(scene, batch)[0]["request"]["images"] == ["https://example.com/a.png"]
 
 
+def test_page_holds_no_webhook_and_no_link_that_opens_something() -> None:
+    scene, link = Scene(), "https://hooks.example/a?token=PLANTED"
+    hook = {"url": link, "secret": f"whsec_{'PLANTED0' * 5}"}
+    lora = {"model": "qwen-image-lora", "lora": {"weights": link}, "route": None}
+    run(scene, batch := dropped(scene, row(1, webhook=hook), row(2, **lora)))
+    assert len(pictures(scene, batch)) == 2
+    assert "PLANTED" not in file(scene, batch, "gallery.html")
+
+
 def test_manifest_tells_totals_and_cost() -> None:
     scene = Scene()
     pixel = "pixeldojo/qwen-image-max"

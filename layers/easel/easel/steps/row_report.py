@@ -18,7 +18,7 @@ from easel.domain.money import Money
 from easel.plain import money_view
 from easel.ports import Files, GenerationStore, ImageStore
 from easel.steps.judge import told_twice
-from easel.view import field_view, generation_view
+from easel.view import field_view, generation_view, kept_request_view
 
 NOT_STARTED, NOT_ENDED = "not_started", "not_ended"
 LEFT_OVER = frozenset({NOT_STARTED, NOT_ENDED})  # what a resumed batch goes on with
@@ -62,9 +62,10 @@ def not_started_line(row: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
 
 
 def pictures(row: Mapping[str, Any], generation: Generation) -> list[dict[str, Any]]:
-    """The gallery's entries, one an image."""
-    request = generation.request.model_dump(mode="json", exclude_defaults=True)
-    request.pop("deadline_seconds", None)
+    """The gallery's entries, one an image. Pages are passed on, so nothing in them opens anything."""
+    request = kept_request_view(generation.request)
+    for name in ("deadline_seconds", "webhook"):
+        request.pop(name, None)
     request["images"] = [image for image in request.get("images", []) if len(image) < LONG_IMAGE]
     if not request["images"]:
         del request["images"]
