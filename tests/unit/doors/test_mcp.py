@@ -87,7 +87,7 @@ def test_notification_is_taken_with_202_and_no_body(method: str) -> None:
     assert (answer.status, answer.text) == (202, "")
 
 
-@pytest.mark.parametrize("http", ["GET", "DELETE", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("http", ["GET", "DELETE", "PUT", "OPTIONS", "TRACE", "QUERY"])
 def test_there_is_no_stream_to_open_and_no_session_to_end(http: str) -> None:
     answer = Mcp().send("", http=http)
     assert answer.status == 405

@@ -43,7 +43,6 @@ from easel.doors.problems import OUR_FAULT, problem_response
 from easel.errors import ForbiddenError, InternalError, RequestError
 
 PATH = "/mcp"
-OTHER_METHODS = ["GET", "DELETE", "PUT", "PATCH", "OPTIONS", "HEAD"]
 BODY_BYTES_MAX = 6 * 1024 * 1024  # Lambda takes no more
 LINKS_SINCE = "2025-06-18"  # the revision that has resource links; a client of an older one may choke on them
 INSTRUCTIONS = (
@@ -86,8 +85,8 @@ def mcp_api(assistant: Assistant, logger: Logger) -> APIGatewayHttpResolver:
         kind = given.headers.get("content-type")
         return Response(given.status, kind, given.body.decode(), headers={"Cache-Control": "no-store"})
 
-    @app.route(PATH, method=OTHER_METHODS)
-    def nothing_but_posts() -> Response[str]:
+    @app.not_found
+    def nothing_but_posts(_: Exception) -> Response[str]:
         check_origin(app)
         return Response(405, headers={"Allow": "POST"}, body="")
 
