@@ -121,7 +121,7 @@ def test_batch_whose_end_was_told_is_open_no_more_until_it_is_resumed(stores: St
     told = stores.batches.get(made.id)
     assert told == ended.having(announced=True)
     assert told is not None
-    stores.batches.save(told.resumed(NOW, Bounds()))
+    stores.batches.save(told.resumed(NOW, Bounds(), None))
     assert list(stores.generations.quiet(NOW + timedelta(hours=1))) == [made.id]
 
 
@@ -130,7 +130,7 @@ def test_end_that_was_told_is_not_taken_for_that_of_a_resumed_batch(stores: Stor
     stores.batches.create(made)
     ended = made.collecting(NOW).over_as(NOW, BatchStatus.STOPPED).having(version=1)
     stores.batches.save(ended)
-    resumed = ended.resumed(NOW, Bounds())
+    resumed = ended.resumed(NOW, Bounds(), None)
     stores.batches.save(resumed)
     stores.batches.note_announced(ended)
     assert stores.batches.get(made.id) == resumed

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from easel.domain.batch import Batch, BatchStatus
 from easel.domain.generation import Generation, Status
+from easel.domain.tenancy import Caller
 from easel.errors import ConflictError, VersionConflictError
 from easel.steps import prepare
 from tests.fakes.batch_run import dropped, end, errors, generations, now, results, row, tally, true_tally
@@ -114,7 +115,7 @@ class BatchPromises(RuleBasedStateMachine):
         self.fuse.set(at)
         try:
             bounds = {"max_cost_usd": cap, "tolerated_failures": tolerated}
-            self.scene.batcher.resume(TENANT, self.batch_id, bounds)
+            self.scene.batcher.resume(Caller(tenant=TENANT), self.batch_id, bounds)
         except CrashError:
             pass
         self.fuse.set(None)
@@ -269,7 +270,7 @@ class BatchPromises(RuleBasedStateMachine):
             batch = self.batch
             if batch.status in RESUMABLE:
                 bounds = {"max_cost_usd": None, "tolerated_failures": None}
-                self.scene.batcher.resume(TENANT, self.batch_id, bounds)
+                self.scene.batcher.resume(Caller(tenant=TENANT), self.batch_id, bounds)
             elif batch.over and batch.announced:
                 break
             for one in self.at_work():

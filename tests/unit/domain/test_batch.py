@@ -28,7 +28,7 @@ MOVES: dict[str, tuple[Move, set[BatchStatus]]] = {
     "collecting": (lambda one: one.collecting(LATER), {PREPARING, RUNNING}),
     "over_as": (lambda one: one.over_as(LATER, BatchStatus.COMPLETED), {COLLECTING}),
     "carried_by": (lambda one: one.carried_by(1, LATER), {PREPARING, RUNNING, COLLECTING}),
-    "resumed": (lambda one: one.resumed(LATER, Bounds()), {BatchStatus.STOPPED, BatchStatus.CANCELED}),
+    "resumed": (lambda one: one.resumed(LATER, Bounds(), None), {BatchStatus.STOPPED, BatchStatus.CANCELED}),
 }
 
 
@@ -76,7 +76,7 @@ def test_resumed_batch_goes_on_where_it_was_as_if_it_had_never_stopped(
         error=REASON, carrier=2, resumes=1, place=Place(9, 1), rows=7,
     )  # fmt: skip
     bounds = Bounds(max_concurrency=3)
-    resumed = stopped.resumed(LATER, bounds)
+    resumed = stopped.resumed(LATER, bounds, None)
     assert resumed == stopped.having(
         version=1, updated_at=LATER, status=status, bounds=bounds, ended_at=None, announced=False,
         stop_reason=None, error=None, carrier=3, resumes=2,
@@ -85,7 +85,9 @@ def test_resumed_batch_goes_on_where_it_was_as_if_it_had_never_stopped(
 
 def test_reports_are_written_anew_after_a_resume_and_not_by_each_execution() -> None:
     assert NEW.carried_by(5, LATER).report_kind == NEW.report_kind
-    assert NEW.having(status=BatchStatus.CANCELED).resumed(LATER, Bounds()).report_kind != NEW.report_kind
+    assert (
+        NEW.having(status=BatchStatus.CANCELED).resumed(LATER, Bounds(), None).report_kind != NEW.report_kind
+    )
 
 
 @pytest.mark.parametrize("number", [1, 9, 10, 999_999, 1_000_000])

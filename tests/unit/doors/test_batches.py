@@ -10,7 +10,7 @@ from easel.domain.batch import Batch
 from easel.domain.ids import batch_id_of
 from easel.domain.rows import ROW_BYTES_MAX
 from easel.errors import NotFoundError
-from tests.fakes.batch_run import end_all, feed_all, jsonl, look, prepare, row, rows, run
+from tests.fakes.batch_run import end_all, feed_all, generations, jsonl, look, prepare, row, rows, run
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.doors.calls import OTHER_KEY, Answer, Api
 
@@ -328,6 +328,15 @@ def test_canceled_batch_is_resumed_as_it_was(body: Any) -> None:
     assert answer.body["max_cost_usd"] == "1.00"
     assert api.scene.batch_workflow.carriers == {batch_id: 1}
     assert run(api.scene, only(api))["status"] == "completed"
+
+
+def test_rows_of_a_resumed_batch_are_bought_by_the_key_that_resumes_it() -> None:
+    api = Api()
+    batch_id = canceled(api)
+    api.keys.known = {"models": ("qwen-image-plus",)}
+    assert api.call("POST", f"{PATH}/{batch_id}/resume").status == 202
+    told = run(api.scene, only(api))
+    assert (told["status"], len(generations(api.scene, only(api)))) == ("completed", 0)
 
 
 def test_bounds_of_a_resumed_batch_are_those_named_and_nothing_lifts_one() -> None:

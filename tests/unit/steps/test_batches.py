@@ -185,7 +185,7 @@ Call = Callable[[Scene, str, str], object]
 CALLS: dict[str, Call] = {
     "get": lambda scene, tenant, batch_id: scene.batcher.get(tenant, batch_id),
     "cancel": lambda scene, tenant, batch_id: scene.batcher.cancel(tenant, batch_id),
-    "resume": lambda scene, tenant, batch_id: scene.batcher.resume(tenant, batch_id, {}),
+    "resume": lambda scene, tenant, batch_id: scene.batcher.resume(Caller(tenant=tenant), batch_id, {}),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from easel.domain.batch import Batch, BatchStatus, chunk_key
+from easel.domain.tenancy import Caller
 from easel.errors import NotFoundError, VersionConflictError
 from tests.fakes.batch_run import (
     dropped,
@@ -117,7 +118,7 @@ def test_resumed_batch_writes_its_results_anew_and_tells_its_new_end() -> None:
     batch = dropped(scene, *rows(5), max_cost_usd=Decimal("0.2"))
     run(scene, batch)
     assert (len(results(scene, batch)), len(errors(scene, batch))) == (2, 3)
-    scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": None})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {"max_cost_usd": None})
     run(scene, batch)
     assert [line["row"] for line in results(scene, batch)] == [1, 2, 3, 4, 5]
     assert errors(scene, batch) == []
@@ -132,7 +133,7 @@ def test_resume_between_the_end_and_its_telling_does_not_silence_the_next_end() 
     def resume_meanwhile(*told: Any) -> None:
         scene.bus.publish = publish  # type: ignore[method-assign]
         publish(*told)
-        scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": None})
+        scene.batcher.resume(Caller(tenant=TENANT), batch.id, {"max_cost_usd": None})
 
     scene.bus.publish = resume_meanwhile  # type: ignore[assignment, method-assign]
     run(scene, batch)
@@ -181,7 +182,7 @@ def test_rows_whose_child_was_lost_are_left_over_and_a_resume_goes_on_with_them(
         "not_started"
     ] * 20
     before = set(scene.store.records)
-    scene.batcher.resume(TENANT, batch.id, {})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {})
     assert run(scene, batch)["status"] == "completed"
     assert len(results(scene, batch)) == len(scene.store.records) == 130
     assert before < set(scene.store.records)
@@ -191,7 +192,7 @@ def test_what_was_said_of_rows_before_a_resume_is_not_said_again() -> None:
     scene = Scene()
     batch = dropped(scene, *rows(12), max_cost_usd=Decimal("0.2"))
     run(scene, batch)
-    scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": None})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {"max_cost_usd": None})
     prepare(scene, batch)
     look(scene, batch)
     end_all(scene, batch)  # and nobody looks again

@@ -6,6 +6,7 @@ import pytest
 
 from easel.domain.batch import Batch, BatchStatus
 from easel.domain.generation import Generation, Status
+from easel.domain.tenancy import Caller
 from easel.errors import VersionConflictError
 from tests.fakes.batch_run import (
     end_all,
@@ -143,7 +144,7 @@ def test_resumed_batch_starts_only_the_rest_and_reports_all() -> None:
     feed_all(scene, batch)
     scene.collector.collect(batch.id)
     before = dict(scene.store.records)
-    scene.batcher.resume(TENANT, batch.id, {})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {})
     assert prepare(scene, batch)["next"] == "run"
     feed_all(scene, batch)
     assert len(before) == 10
@@ -160,7 +161,7 @@ def test_cap_that_is_set_when_resuming_counts_what_was_spent_before() -> None:
     scene.batcher.cancel(TENANT, batch.id)
     feed_all(scene, batch)
     scene.collector.collect(batch.id)
-    scene.batcher.resume(TENANT, batch.id, {"max_cost_usd": Decimal("0.9")})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {"max_cost_usd": Decimal("0.9")})
     prepare(scene, batch)
     feed_all(scene, batch)
     assert len(generations(scene, batch)) == 12

@@ -245,7 +245,7 @@ def test_batch_is_stopped_where_a_budget_is_reached_and_says_whose() -> None:
     assert (reason.code, OWNER in reason.message) == ("budget", True)
     scene.collector.collect(batch.id)
     scene.tenants.set[TENANT] = Tenant(id=TENANT)
-    scene.batcher.resume(TENANT, batch.id, {})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {})
     feed_all(scene, batch)
     assert len(generations(scene, batch)) == 9
 

@@ -6,6 +6,7 @@ import pytest
 
 from easel.domain.batch import BatchStatus
 from easel.domain.ids import batch_id_of
+from easel.domain.tenancy import Caller
 from easel.steps.reconcile import CARRIERS_MAX, QUIET_SECONDS
 from tests.fakes.batch_run import dropped, errors, look, now, prepare, prepared, results, rows, run, tally
 from tests.fakes.fuse import before_next
@@ -144,7 +145,7 @@ def test_resume_whose_start_was_lost_is_made_up_for() -> None:
     scene.batch_workflow.stop_all()
     start = scene.batch_workflow.start
     scene.batch_workflow.start = lambda *_: None  # type: ignore[method-assign]
-    scene.batcher.resume(TENANT, batch.id, {})
+    scene.batcher.resume(Caller(tenant=TENANT), batch.id, {})
     scene.batch_workflow.start = start  # type: ignore[method-assign]
     lie(scene)
     assert scene.reconciler.sweep()["restarted"] == 1

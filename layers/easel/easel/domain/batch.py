@@ -115,7 +115,7 @@ class Batch(Record):
 
     id: str
     tenant: str
-    key: ApiKey | None = Field(default=None, description="with which it was made, as it was then")
+    key: ApiKey | None = Field(default=None, description="with which it was made, or resumed, as it was then")
     version: int = 0
     status: BatchStatus = BatchStatus.PREPARING
     source: Source
@@ -140,7 +140,7 @@ class Batch(Record):
 
     @property
     def caller(self) -> Caller:
-        """Who asks for its rows: whoever made it, by the key as it was then."""
+        """Who asks for its rows: whoever made it, or resumed it last, by the key as it was then."""
         return Caller(tenant=self.tenant, key=self.key)
 
     @property
@@ -185,13 +185,14 @@ class Batch(Record):
         """Another execution carries it from here on."""
         return self._moved(now, set(BatchStatus) - ENDED, carrier=carrier)
 
-    def resumed(self, now: datetime, bounds: Bounds) -> Self:
-        """It goes on where it stopped, with new bounds; what has ended is not bought again."""
+    def resumed(self, now: datetime, bounds: Bounds, key: ApiKey | None) -> Self:
+        """It goes on where it stopped, with new bounds and by the key of whoever asks for the rest; what has
+        ended is not bought again."""
         if self.status not in RESUMABLE:
             raise IllegalMoveError(f"{self.id} is {self.status}")
         status = BatchStatus.RUNNING if self.prepared else BatchStatus.PREPARING
         return self.having(
-            updated_at=now, version=self.version + 1, status=status, bounds=bounds, ended_at=None,
+            updated_at=now, version=self.version + 1, status=status, bounds=bounds, key=key, ended_at=None,
             announced=False, stop_reason=None, error=None, carrier=self.carrier + 1,
             resumes=self.resumes + 1,
         )  # fmt: skip

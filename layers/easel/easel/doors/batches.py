@@ -69,10 +69,10 @@ class BatchDoor:
 
         @app.post("/v1/batches/<batch_id>/resume")
         def resume(batch_id: str) -> Response[str]:
-            owner = tenant_of()
+            caller = caller_of(app, self.gate, Scope.BATCH)
             given = json_object(json_body(app)) if app.current_event.body else {}
-            self.batcher.resume(owner, batch_id, read_as(BatchBounds, given).named)
-            return answer(self, *self.batcher.get(owner, batch_id), 202)
+            self.batcher.resume(caller, batch_id, read_as(BatchBounds, given).named)
+            return answer(self, *self.batcher.get(caller.tenant, batch_id), 202)
 
 
 def _add_making(app: APIGatewayHttpResolver, door: BatchDoor) -> None:

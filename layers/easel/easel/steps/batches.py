@@ -112,15 +112,16 @@ class Batcher:
                 return moved
         raise ConflictError("The batch moves too fast to be canceled; try again.")
 
-    def resume(self, tenant: str, batch_id: str, bounds: Mapping[str, Any]) -> Batch:
-        """Go on with a stopped or canceled batch, `bounds` changing those named. Rows that were started are
-        not bought again. Raises ConflictError where there is nothing to resume."""
-        batch, _ = self.get(tenant, batch_id)
+    def resume(self, caller: Caller, batch_id: str, bounds: Mapping[str, Any]) -> Batch:
+        """Go on with a stopped or canceled batch, `bounds` changing those named, within what the caller's own
+        key may. Rows that were started are not bought again. Raises ConflictError where there is nothing to
+        resume."""
+        batch, _ = self.get(caller.tenant, batch_id)
         if batch.status not in (BatchStatus.STOPPED, BatchStatus.CANCELED):
             raise ConflictError(
                 f"The batch is {batch.status.value}; stopped and canceled ones can be resumed."
             )
-        resumed = self._saved(batch.resumed(self.clock.now(), batch.bounds.having(**bounds)))
+        resumed = self._saved(batch.resumed(self.clock.now(), batch.bounds.having(**bounds), caller.key))
         if resumed is None:
             raise ConflictError("The batch was moved by somebody else; look at it again.")
         with suppress(WorkflowBusyError):  # Reconcile starts it
