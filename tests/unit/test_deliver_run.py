@@ -4,7 +4,7 @@ generation's."""
 import pytest
 
 from easel.domain.webhooks import Delivery, DeliveryStatus
-from easel.errors import SettingsError, VersionConflictError
+from easel.errors import NotFoundError, SettingsError, VersionConflictError
 from easel.wire import HttpResponse
 from tests.fakes.scene import TENANT, Scene
 from tests.fakes.workflow_machine import Machine, Make, Run
@@ -64,3 +64,12 @@ def test_fault_that_would_only_repeat_ends_the_execution_at_once_and_leaves_the_
     assert (run.status, run.error) == ("FAILED", "Easel.NotDelivered")
     assert run.entered == ["Deliver webhook", "Could not deliver"]
     assert only(scene).status is DeliveryStatus.PENDING
+
+
+def test_delivery_that_is_gone_when_its_time_comes_is_no_failure_that_rings_an_alarm(machine: Make) -> None:
+    scene = scene_with(500)
+    running = machine(scene, Deliver=[NotFoundError("There is no delivery.")])
+    run = carry(running, scene)
+    assert run.status == "SUCCEEDED"
+    assert run.entered == ["Deliver webhook", "It is over"]
+    assert running.retries == []
