@@ -40,12 +40,13 @@ def main(words: Sequence[str] | None = None) -> int:
     if not BUILT.is_file():
         print("easel: there is nothing built; `make build` does it.", file=sys.stderr)
         return 1
-    session, config = boto3.Session(), tomllib.loads((REPOSITORY / "samconfig.toml").read_text())
-    region = _region(given.stage, config) or session.region_name
-    if not region:  # SAM would ask for it, and then not use it for the bucket of the packages
-        print("easel: no region; set AWS_DEFAULT_REGION, or `region` in the AWS profile.", file=sys.stderr)
-        return 1
+    config = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())
     try:
+        session = boto3.Session()  # raises where AWS_PROFILE is none
+        region = _region(given.stage, config) or session.region_name
+        if not region:  # SAM would ask for it, and then not use it for the bucket of the packages
+            print("easel: no region; set AWS_DEFAULT_REGION, or one in the AWS profile.", file=sys.stderr)
+            return 1
         who = session.client("sts", region_name=region).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         print(f"easel: AWS does not know you: {error}", file=sys.stderr)

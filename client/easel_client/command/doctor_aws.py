@@ -26,12 +26,17 @@ def findings(stack: str, profile: str | None, *, trial: bool) -> Iterator[Findin
     try:
         import boto3
         from botocore.config import Config
+        from botocore.exceptions import ProfileNotFound
     except ImportError:
         how = "pipx inject easel-client boto3, or install `easel-client[aws]`."
         yield fail("aws sdk", "is not installed", how)
         return
     yield ok("aws sdk", f"boto3 {boto3.__version__}")
-    session = boto3.Session()
+    try:
+        session = boto3.Session()
+    except ProfileNotFound as error:
+        yield fail("profile", str(error), "Set AWS_PROFILE to one of `aws configure list-profiles`.")
+        return
     if not session.region_name:
         yield fail("region", "is not set", "Set AWS_DEFAULT_REGION, or `region` in the AWS profile.")
         return

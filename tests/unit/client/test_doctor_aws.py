@@ -252,7 +252,7 @@ def test_region_that_the_sdk_does_not_know_is_told() -> None:
     assert doctor_aws.region(boto3.Session(region_name="eu-central-1")).verdict is Verdict.OK
 
 
-def test_without_credentials_region_or_sdk_it_says_so(
+def test_without_credentials_region_profile_or_sdk_it_says_so(
     monkeypatch: pytest.MonkeyPatch, deployment: Deployment
 ) -> None:
     lay(deployment)
@@ -262,6 +262,11 @@ def test_without_credentials_region_or_sdk_it_says_so(
     assert found("--aws")["region"][0] == "fail"
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     assert found("--aws")["credentials"][0] == "fail"
+    monkeypatch.setenv("AWS_PROFILE", "mistyped")
+    verdict, detail, advice = found("--aws")["profile"]
+    assert verdict == "fail"
+    assert "mistyped" in detail
+    assert "AWS_PROFILE" in advice
     monkeypatch.setitem(sys.modules, "boto3", None)
     assert "pipx inject" in found("--aws")["aws sdk"][2]
 

@@ -75,6 +75,18 @@ def test_without_a_region_sam_is_not_started(
     assert "AWS_DEFAULT_REGION" in capsys.readouterr().err
 
 
+def test_profile_that_there_is_none_of_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "template.yaml").touch()
+    monkeypatch.setattr(to_aws, "BUILT", tmp_path / "template.yaml")
+    monkeypatch.setenv("AWS_PROFILE", "mistyped")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setattr("subprocess.call", lambda *_, **__: pytest.fail("it was started"))
+    assert to_aws.main([]) == 1
+    assert "mistyped" in capsys.readouterr().err
+
+
 def test_stage_that_there_is_none_of_is_refused() -> None:
     with pytest.raises(SystemExit):
         to_aws.main(["--stage", "test"])
