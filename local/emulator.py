@@ -66,6 +66,9 @@ def describe(function: dict[str, Any], code: Path, runtime: Path) -> FunctionSpe
 
     config = function["config"]
     layers = [lambda_svc._resolve_layer_zip(layer) for layer in config.get("Layers") or []]
+    log = {"LogFormat": "Text", **(config.get("LoggingConfig") or {})}
+    # docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    level = log.get("ApplicationLogLevel", "INFO") if log["LogFormat"] == "JSON" else None
     return FunctionSpec(
         name=config["FunctionName"],
         arn=config["FunctionArn"],
@@ -78,7 +81,8 @@ def describe(function: dict[str, Any], code: Path, runtime: Path) -> FunctionSpe
             "AWS_REGION": lambda_svc.get_region(),
             "AWS_DEFAULT_REGION": lambda_svc.get_region(),
             "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
-            "AWS_LAMBDA_LOG_FORMAT": (config.get("LoggingConfig") or {}).get("LogFormat", "Text"),
+            "AWS_LAMBDA_LOG_FORMAT": log["LogFormat"],
+            **({"AWS_LAMBDA_LOG_LEVEL": level} if level else {}),
             **lambda_svc._runtime_env_vars(config),
         },
         python_path=(

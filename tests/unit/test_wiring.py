@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -240,3 +241,18 @@ def test_start_of_the_http_api_imports_no_door_that_a_request_opens() -> None:
 def test_there_is_everything_that_starts_are_said_not_to_import() -> None:
     for name in DEAR | BEHIND_DOORS | ADAPTERS:
         assert importlib.util.find_spec(name), name
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("ERROR", False), ("INFO", True)])
+def test_level_that_the_owner_chose_holds_beside_the_one_that_lambda_sets(
+    chosen: str, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"chosen-{chosen}")
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", chosen)
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "INFO")
+    log = logging.getLogger(runtime.logger().name)
+    assert log.isEnabledFor(logging.INFO) is told
+    assert log.isEnabledFor(logging.ERROR)
+    monkeypatch.setenv("EASEL_METRICS_NAMESPACE", "Easel/test")
+    runtime.fact_log()
+    assert log.getChild("facts").isEnabledFor(logging.INFO), "alarms live on facts"

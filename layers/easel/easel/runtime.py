@@ -38,8 +38,14 @@ class SystemClock:
 
 @cache  # one of each per process
 def logger() -> Logger:
-    """The structured logger. It is given ids, statuses and codes; never prompts, keys or links."""
-    return Logger()
+    """The structured logger. It is given ids, statuses and codes; never prompts, keys or links.
+
+    Lambda tells a function whose log is JSON a level, too (`AWS_LAMBDA_LOG_LEVEL`, INFO unless the template
+    has another), and Powertools takes it instead of the owner's. It is for libraries; the owner's holds here.
+    """
+    made = Logger()
+    logging.getLogger(made.name).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL") or logging.INFO)
+    return made
 
 
 @cache
