@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from easel.aws.items import error_code
 from local.account import Deployed, deployed, exit_status
+from local.failure import StackError
 
 # By what primary keys begin with; all else is of use for a day at most.
 RECORDS = frozenset({"gen", "bat", "msg", "usage", "account", "tenant"})
@@ -82,13 +83,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--keys", action="store_true", help="API keys, too, those revoked since included")
     parser.add_argument("--sure", action="store_true", help="write; without it records are only counted")
     given = parser.parse_args(words)
+    if not given.source:
+        parser.error("FROM= is the table that a backup was restored to.")
     return exit_status(given.stack, lambda: _restore(given))
 
 
 def _restore(given: argparse.Namespace) -> int:
     kinds = RECORDS | KEYS if given.keys else RECORDS
     restoring = Restoring(deployed(given.stack), given.source, kinds, sure=given.sure)
-    restoring.run()
+    try:
+        restoring.run()
+    except ClientError as error:
+        if error_code(error) == "ResourceNotFoundException":
+            raise StackError(f"there is no table {given.source}, or it is not restored yet.") from error
+        raise
     print("\n".join(_report(restoring.found, sure=given.sure)))
     return 0
 

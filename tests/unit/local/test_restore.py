@@ -84,4 +84,10 @@ def test_keys_come_back_only_where_that_is_said(stack: Stack) -> None:
 
 def test_table_that_there_is_none_of_is_told(stack: Stack) -> None:
     assert restore.main(["--stack", NAME, "--from", "nowhere"]) == 1
-    assert "easel: " in stack.capsys.readouterr().err
+    assert "easel: there is no table nowhere" in stack.capsys.readouterr().err
+
+
+def test_without_a_table_it_says_which_is_wanted(stack: Stack) -> None:
+    with pytest.raises(SystemExit):
+        restore.main(["--stack", NAME, "--from", ""])
+    assert "FROM=" in stack.capsys.readouterr().err
