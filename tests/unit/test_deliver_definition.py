@@ -1,5 +1,9 @@
 """The workflow of a webhook's delivery: the step counts, the machine waits."""
 
+import re
+
+import pytest
+
 from easel.domain.webhooks import (
     ATTEMPTS_MAX,
     JITTER,
@@ -7,6 +11,7 @@ from easel.domain.webhooks import (
     WAIT_SECONDS_MAX,
     schedule_of,
 )
+from easel.errors import SettingsError
 from easel.steps.deliver import TIMEOUT_SECONDS
 from easel.steps.reconcile import CARRIERS_MAX
 from tests.fakes.scene import TENANT, Scene
@@ -60,6 +65,24 @@ def test_function_outlives_an_attempt() -> None:
 
 def test_templates_schedule_is_the_codes() -> None:
     assert schedule_of(TEMPLATE["Parameters"]["WebhookSchedule"]["Default"]) == SCHEDULE_SECONDS
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *("0", "5,300", "9999,79999,85999,86399", "86400", "86401", "90000", "99999", "5,", ",5", "1,-1"),
+        ",".join("1" * 9),
+        ",".join("1" * 10),
+    ],
+)
+def test_template_takes_the_schedules_that_the_code_takes(schedule: str) -> None:
+    fits = re.fullmatch(TEMPLATE["Parameters"]["WebhookSchedule"]["AllowedPattern"], schedule)
+    try:
+        schedule_of(schedule)
+    except SettingsError:
+        assert fits is None
+    else:
+        assert fits is not None
 
 
 def test_template_never_lets_webhooks_go_to_loopback() -> None:

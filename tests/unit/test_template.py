@@ -127,6 +127,8 @@ def test_every_parameter_is_in_one_group_of_the_console() -> None:
         ("SubnetIds", "subnet-0a1b2c3d "),
         ("SecurityGroupIds", "default"),
         ("BatchConcurrency", "0"),
+        ("WebhookSchedule", "5,86401"),
+        ("WebhookSchedule", ",5"),
     ],
 )
 def test_value_that_would_fail_later_is_refused_at_once(name: str, value: str) -> None:
