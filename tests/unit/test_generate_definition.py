@@ -2,20 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from pydantic import ValidationError
 
 from easel import errors
 from easel.domain.polling import WAIT_SECONDS_MIN
 from easel.errors import FieldProblem, InvalidRequestError
-from easel.step_input import without_record
+from easel.step_input import StepInput, without_record
 from easel.steps.base import Next
 from easel.steps.settle import FAULT_CODES
 from easel.view import problem_view
 from tests.state_machines import GENERATE
 from tests.unit.test_workflow_definition import ENDS, OURS, named_errors, targets
 
+GENERATION = f"gen_{0:026}"
 STATES, TASKS = GENERATE.states, GENERATE.tasks
 START = GENERATE.definition["StartAt"]
 SETTLE, CREATE, KEEP = "Settle", "Create generation", "Persist images"
@@ -47,10 +49,21 @@ def test_the_only_way_to_an_end_is_through_settle_or_a_refusal() -> None:
 def test_execution_starts_with_a_request_or_an_id_and_fails_at_once_without_either() -> None:
     assert START == "Submit to vendor"
     ways = {choice.get("StringEquals"): choice["Next"] for choice in STATES["What comes next"]["Choices"]}
-    assert without_record({"id": "gen_1"}) is None
+    assert without_record({"id": GENERATION}) is None
     assert without_record({"id": "gen_1", "request": 1}) == {"next": "create", "request": 1}
     assert without_record({"request": None}) == {"next": "create", "request": None}
-    assert without_record({}) == {"next": "nothing"}
+    nothing: tuple[Any, ...] = (
+        {},
+        {"id": "gen_1"},
+        {"id": None},
+        {"id": 5},
+        {"id": ["x"]},
+        [],
+        5,
+        None,
+        "id",
+    )
+    assert [without_record(one) for one in nothing] == [{"next": "nothing"}] * len(nothing)
     assert ways["create"] == CREATE
     refused = STATES[ways["nothing"]]
     assert (refused["Type"], refused["Error"]) == ("Fail", "Easel.InvalidRequest")
@@ -58,6 +71,22 @@ def test_execution_starts_with_a_request_or_an_id_and_fails_at_once_without_eith
     assert problem == problem_view(
         InvalidRequestError("The input has no request.", [FieldProblem("request", "is missing")])
     )
+
+
+def test_half_characters_of_a_request_are_replaced_by_what_is_refused() -> None:
+    whole = {"request": {"prompt": "an owl \U0001f989"}}
+    assert without_record(whole) == {"next": "create", **whole}
+    told = without_record({"request": {"prompt": "an \ud800 owl", "\udc00": ["\ud800"]}})
+    assert told is not None
+    assert "\ufffd" in told["request"]["prompt"]
+    json.dumps(told, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("named", ["PLANTED", {"PLANTED": 1}, None])
+def test_error_of_a_step_does_not_quote_what_it_was_given(named: Any) -> None:
+    with pytest.raises(ValidationError) as raised:
+        StepInput.model_validate({"id": named, "prompt": "PLANTED"})
+    assert "PLANTED" not in str(raised.value)
 
 
 def test_execution_of_the_callers_is_told_to_the_step_that_writes_the_record() -> None:

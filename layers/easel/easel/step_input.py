@@ -1,11 +1,12 @@
 """What the steps of a generation are invoked with: all that they read of the workflow's state."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from easel.domain.ids import GENERATION_ID
+from easel.domain.ids import GENERATION_ID, is_generation_id
 
 
 class Fault(BaseModel):
@@ -17,6 +18,8 @@ class Fault(BaseModel):
 class StepInput(BaseModel):
     """A step's input. Other keys of the state are the workflow's own."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # it may be anybody's words, and errors are logged
+
     id: str = Field(pattern=f"^{GENERATION_ID.pattern}$")
     next: str = Field(default="persist", description="what the step before said")
     fault: Fault | None = None
@@ -25,6 +28,20 @@ class StepInput(BaseModel):
 def without_record(event: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the workflow does with an input that names no generation: it makes one of the request, or ends.
     None for one that has its record."""
+    if not isinstance(event, dict):  # any JSON may start an execution
+        return {"next": "nothing"}
     if "request" in event:
-        return {"next": "create", "request": event["request"]}
-    return None if "id" in event else {"next": "nothing"}
+        return {"next": "create", "request": writable(event["request"])}
+    named = event.get("id")
+    return None if isinstance(named, str) and is_generation_id(named) else {"next": "nothing"}
+
+
+def writable(request: Any) -> Any:
+    """The request with U+FFFD in the place of half characters: an answer with one cannot be written, and ends
+    the function's process. Whoever reads the request refuses that character by name."""
+    text = json.dumps(request, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+    return request
