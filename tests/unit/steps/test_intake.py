@@ -252,6 +252,13 @@ def test_another_picture_under_the_same_key_is_another_edit(length: int) -> None
     assert scene.letters.messages == []
 
 
+def test_pictures_whose_long_keys_differ_at_the_end_alone_are_two_edits() -> None:
+    scene = Scene()
+    made = {drop(scene, "edits/".ljust(1010, "x") + end, PICTURE, **EDIT) for end in ("a.png", "b.png")}
+    assert made == set(scene.store.records)
+    assert scene.letters.messages == []
+
+
 def test_picture_that_was_replaced_before_its_event_came_is_edited_once_as_what_it_is_now() -> None:
     scene = Scene()
     older = scene.inbox.drop("edits/a.png", picture("png", 640, 480), **EDIT)

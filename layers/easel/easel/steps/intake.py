@@ -1,5 +1,6 @@
 """Intake: what comes in without HTTP, as files in the inbox and as events on the bus, becomes generations."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ REQUESTS, EDITS = "requests/", "edits/"
 EDIT_MODEL = "qwen-image-edit-max"
 TEXTS = ("model", "prompt", "negative_prompt", "size", "output_format")  # whatever they look like
 CORRELATION_MAX = 256
+KEY_MAX = 1024  # characters of an idempotency key
 EVENT_DEPTH_MAX = 100  # levels; where a request has the most that it may, its event has two more
 HALVES = re.compile("[\ud800-\udfff]")  # of characters: no text can be written with one
 WHOLE, AMOUNT = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
@@ -119,8 +121,8 @@ class Intake:
             what = "is missing in the object's metadata (x-amz-meta-prompt)"
             raise InvalidRequestError(f"prompt {what}.", [FieldProblem("prompt", what)])
         request = request_of({"model": EDIT_MODEL, **_typed(fields), "images": [self.inbox.uri(source.key)]})
-        key = f"s3:{source.etag}:{source.bucket}/{source.key}"
-        return self.requests.creator.create(Caller(tenant=tenant), request, key[:1024], origin=origin)
+        key = _short(f"s3:{source.etag}:{source.bucket}/{source.key}")
+        return self.requests.creator.create(Caller(tenant=tenant), request, key, origin=origin)
 
     def _refuse(self, error: Exception, correlation: str | None, event: Mapping[str, Any]) -> None:
         """Say it on the bus, and keep the event with the reason: nothing that came in is lost."""
@@ -180,6 +182,13 @@ def read_bounds(values: Mapping[str, Any]) -> Bounds:
     if problems:
         raise InvalidRequestError("The batch's bounds are not valid.", problems)
     return Bounds.model_validate({name: str(value) for name, value in given.items()})
+
+
+def _short(key: str) -> str:
+    """The key itself, or one of bounded length that no other key has."""
+    if len(key) <= KEY_MAX:
+        return key
+    return key[: KEY_MAX - 64] + hashlib.sha256(key.encode()).hexdigest()
 
 
 def _tenant(fields: dict[str, Any], default: str) -> str:
