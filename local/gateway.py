@@ -156,7 +156,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             yield from _within_limit(_read_chunked(self.rfile))
             return
-        length = int(self.headers.get("Content-Length") or 0)
+        length = _length(self.headers.get("Content-Length") or "0", 10)
         if length > PAYLOAD_LIMIT_BYTES:
             raise _PayloadTooLargeError
         yield self.rfile.read(length)
@@ -203,8 +203,16 @@ def _event_bytes(body: bytes, content_type: str) -> int:
     return (len(body) + 2) // 3 * 4  # base64
 
 
+def _length(written: str | bytes, base: int) -> int:
+    """How many bytes are said to come. Raises ValueError where it is no length: reads of -1 never end."""
+    length = int(written, base)
+    if length < 0:
+        raise ValueError("a negative length")
+    return length
+
+
 def _read_chunked(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    while size := int(stream.readline(128).split(b";")[0], 16):
+    while size := _length(stream.readline(128).split(b";")[0], 16):
         yield stream.read(min(size, PAYLOAD_LIMIT_BYTES + 1))
         if size > PAYLOAD_LIMIT_BYTES:
             raise _PayloadTooLargeError

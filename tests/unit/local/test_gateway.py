@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -152,6 +153,13 @@ def test_a_text_counts_as_its_json_does(url: str, received: list[dict[str, Any]]
 
 def test_a_body_of_broken_length_is_refused(url: str) -> None:
     assert urllib3.request("POST", f"{url}/", headers={"Content-Length": "many"}).status == 400
+
+
+@pytest.mark.parametrize("said", ["Content-Length: -1\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n-1\r\n"])
+def test_a_negative_length_is_refused_before_anything_is_read(url: str, said: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), 5) as connection:
+        connection.sendall(f"POST / HTTP/1.1\r\nHost: api\r\n{said}".encode())
+        assert connection.recv(1024).startswith(b"HTTP/1.1 400 ")
 
 
 def test_an_integration_that_takes_too_long_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
