@@ -47,8 +47,8 @@ def _vendor_keys(account: Account) -> Iterator[Finding]:
         known = json.loads(account.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
     except (ValueError, KeyError):
         known = None
-    if not isinstance(known, Mapping):
-        yield fail("vendor keys", "the secret is not a JSON object", f"Put one into {arn}.")
+    if not isinstance(known, Mapping) or not all(isinstance(key, str) for key in known.values()):
+        yield fail("vendor keys", "the secret is not a JSON object of strings", f"Put one into {arn}.")
         return
     names = sorted(name for name, key in known.items() if key)
     if names:

@@ -144,6 +144,10 @@ def broken_secret(town: Town) -> None:
     town.client("secretsmanager").put_secret_value(SecretId="vendors", SecretString="sk-PLANTED")
 
 
+def secret_of_numbers(town: Town) -> None:
+    town.client("secretsmanager").put_secret_value(SecretId="vendors", SecretString='{"mulerouter": 5}')
+
+
 def short_secret(town: Town) -> None:
     town.client("secretsmanager").put_secret_value(SecretId="signing", SecretString="PLANTED")
 
@@ -222,6 +226,7 @@ def test_what_is_wrong_is_told_with_what_to_do_and_all_else_is_looked_at(town: T
     )  # fmt: skip
     found = told(town, *changes)
     assert "not a JSON object" in found["vendor keys", "fail"]
+    assert "not a JSON object of strings" in told(town, secret_of_numbers)["vendor keys", "fail"]
     assert "too short" in found["webhooks", "fail"]
     assert "make key TENANT=default STACK=easel-dev ADMIN=1" in found["api key", "fail"]
     assert "no point-in-time recovery" in found["table", "fail"]
