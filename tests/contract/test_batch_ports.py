@@ -21,6 +21,7 @@ from tests.fakes.memory import FakeClock
 from tests.template import RESOURCES
 
 ERROR = GenerationError(code="c", message="m")
+DAY = 24 * 3600
 
 
 # ── Records ───────────────────────────────────────────────────────────────────────────────────────────
@@ -35,9 +36,8 @@ def test_created_batch_is_read_back_as_it_was_written(stores: Stores) -> None:
 
 def test_every_field_of_a_batch_survives_the_store(stores: Stores) -> None:
     full = new_batch().having(
-        version=1, status=BatchStatus.STOPPED, ended_at=NOW, announced=True, carrier=3, resumes=2,
-        key=ApiKey(id="key_1", tenant="acme", prefix="ezl_12345678", models=("m",)),
-            trusted=True,
+        version=1, status=BatchStatus.STOPPED, kept_days=90, ended_at=NOW, announced=True, carrier=3,
+        resumes=2, key=ApiKey(id="key_1", tenant="acme", prefix="ezl_12345678", models=("m",)), trusted=True,
         bounds=Bounds(max_concurrency=7, tolerated_failures=0, max_cost_usd=Decimal("0.10")),
         place=Place(2**40, 999_999, 'custom_id;"a;b";\u4e2d'), prepared=True, rows=10**6, refused=50,
         chunks=10_001, at_once=50, estimated_usd=Decimal("74250.00000000000001"), error=ERROR,
@@ -257,12 +257,19 @@ def test_transactions_that_meet_at_the_tally_are_no_cap_and_no_duplicate() -> No
         DynamoBatches(Busy(), "table", 90, FakeClock()).count(batch.id, 1, ChunkTally(0, Tally()), SOME)
 
 
-def test_record_expires_by_the_tables_own_attribute(dynamodb: Any) -> None:
-    table = make_table(dynamodb)
-    DynamoBatches(dynamodb, table, 90, FakeClock()).create(new_batch())
+def test_record_expires_after_its_last_move_and_all_that_is_counted_of_it_later(dynamodb: Any) -> None:
+    table, clock = make_table(dynamodb), FakeClock()
+    store, batch = DynamoBatches(dynamodb, table, 90, clock), new_batch(now=clock.now())
+    store.create(batch)
+    clock.sleep(89 * DAY)
+    store.count(batch.id, 1, store.chunk(batch.id, 1), SOME)
+    store.save(batch.stopping(clock.now(), GenerationError(code="too_old", message="m")))
     ttl = RESOURCES["Table"]["Properties"]["TimeToLiveSpecification"]["AttributeName"]
-    (item,) = dynamodb.scan(TableName=table)["Items"]
-    assert int(item[ttl]["N"]) - int(NOW.timestamp()) == 90 * 24 * 3600
+    left = {
+        item["sk"]["S"]: int(item[ttl]["N"]) - int(clock.now().timestamp())
+        for item in dynamodb.scan(TableName=table)["Items"]
+    }
+    assert left == {"bat": 90 * DAY, "tally": 180 * DAY, "chunk#000001": 180 * DAY}
 
 
 def test_foreign_faults_of_the_table_are_not_mistaken_for_conflicts(dynamodb: Any) -> None:

@@ -60,6 +60,7 @@ from tests.fakes.memory_uploads import KnownLinks, MemoryUploads
 from tests.fakes.memory_webhooks import MemoryDeliveries, Receivers
 
 TENANT = "default"
+KEPT_DAYS = 90  # records are
 
 
 def said(status: int, body: object = b"", **headers: str) -> HttpResponse:
@@ -143,7 +144,9 @@ class Scene:
 
     def _add_batches(self, limits: Mapping[str, RouteLimits], at_once: int) -> None:
         self.batch_workflow = Started()
-        self.batcher = Batcher(self.batches, self.files, self.batch_workflow, self.clock, self.files.bucket)
+        self.batcher = Batcher(
+            self.batches, self.files, self.batch_workflow, self.clock, self.files.bucket, KEPT_DAYS
+        )
         self.preparer = Preparer(
             self.batches,
             self.files,
@@ -158,7 +161,7 @@ class Scene:
         reporter = self.reporter = Reporter(self.store, self.files, self.images)
         creator = self._creator(self.workflow, self.inbox)
         self.feeder = Feeder(
-            self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock
+            self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock, KEPT_DAYS
         )
         self.collector = Collector(self.batches, self.files, reporter, self.bus, self.clock)
 

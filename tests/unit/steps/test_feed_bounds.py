@@ -1,5 +1,6 @@
-"""Feed within its batch's bounds: the cost cap, the failures that are tolerated, a cancel, a resume."""
+"""Feed within its batch's bounds: the cost cap, tolerated failures, its age, a cancel, a resume."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -23,7 +24,9 @@ from tests.fakes.batch_run import (
     true_tally,
 )
 from tests.fakes.fuse import before_next
-from tests.fakes.scene import TENANT, Scene
+from tests.fakes.scene import KEPT_DAYS, TENANT, Scene
+
+DAY = 24 * 3600
 
 
 def failing(_: Generation) -> Status:
@@ -134,6 +137,33 @@ def test_stop_that_meets_a_cancel_leaves_the_batch_canceled() -> None:
     reason = now(scene, batch).stop_reason
     assert reason is not None
     assert reason.code == "canceled"
+
+
+@pytest.mark.parametrize("kept_days_by_then", [KEPT_DAYS, 10, 1000])
+def test_no_row_is_started_once_the_records_by_which_started_rows_are_known_may_go(
+    kept_days_by_then: int,
+) -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15))
+    look(scene, batch)
+    assert end_all(scene, batch) == 10
+    scene.feeder = replace(scene.feeder, kept_days=kept_days_by_then)
+    scene.clock.sleep((min(kept_days_by_then, KEPT_DAYS) - 1) * DAY)
+    assert look(scene, batch)
+    assert len(generations(scene, batch)) == 10
+    reason = now(scene, batch).stop_reason
+    assert reason is not None
+    assert reason.code == "too_old"
+
+
+def test_row_is_started_as_long_as_all_records_are_there() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15))
+    look(scene, batch)
+    end_all(scene, batch)
+    scene.clock.sleep((KEPT_DAYS - 1) * DAY - 1)
+    look(scene, batch)
+    assert len(generations(scene, batch)) == 15
 
 
 def test_resumed_batch_starts_only_the_rest_and_reports_all() -> None:

@@ -1,5 +1,6 @@
 """Batches that are resumed: they buy what was not started, under the bounds that are named."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from easel.domain.tenancy import Caller
 from easel.errors import ConflictError
 from tests.fakes.batch_run import NO_BOUNDS, dropped, now, prepare, rows, run
 from tests.fakes.fuse import before_next
-from tests.fakes.scene import TENANT, Scene
+from tests.fakes.scene import KEPT_DAYS, TENANT, Scene
 
 
 def stopped(scene: Scene, **bounds: Any) -> Batch:
@@ -89,6 +90,18 @@ def test_batch_whose_manifest_failed_cannot_be_resumed() -> None:
     made = dropped(scene)
     assert run(scene, made)["status"] == "failed"
     with pytest.raises(ConflictError, match="failed"):
+        scene.batcher.resume(Caller(tenant=TENANT), made.id, {})
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_batch_whose_first_rows_may_be_forgotten_is_not_resumed(seconds: int) -> None:
+    scene = Scene()
+    made = stopped(scene)
+    scene.clock.time = made.created_at + timedelta(days=KEPT_DAYS - 1, seconds=seconds)
+    if seconds < 0:
+        assert scene.batcher.resume(Caller(tenant=TENANT), made.id, {}).status is BatchStatus.RUNNING
+        return
+    with pytest.raises(ConflictError, match="too old"):
         scene.batcher.resume(Caller(tenant=TENANT), made.id, {})
 
 

@@ -5,6 +5,8 @@ pk "bat#ID"  sk "bat"            the record, moved by conditional puts of its ve
              sk "chunk#000001"   what the tally has of this chunk's rows already
 
 The record is listed as "batches#TENANT" by the time of its making: a batch's id is a hash and tells none.
+It is kept for the retention from its last move on; the numbers for twice as long from when they were counted,
+which is longer, as a batch starts no row after one retention.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,9 +107,9 @@ class DynamoBatches:
         added = _flat(now.minus(before.tally))
         if not added:
             return
-        item = attributes({**_flat(_values(now)), "version": before.version + 1}) | batch_key(
-            batch_id, _chunk(number)
-        )
+        expires = int(epoch(self._clock.now() + 2 * self._retention))
+        numbers = {**_flat(_values(now)), "version": before.version + 1, "expires_at": expires}
+        item = attributes(numbers) | batch_key(batch_id, _chunk(number))
         condition = "version = :read" if before.version else "attribute_not_exists(pk)"
         put: dict[str, Any] = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
         if before.version:
@@ -116,10 +118,12 @@ class DynamoBatches:
         update = {
             "TableName": self._table,
             "Key": batch_key(batch_id, "tally"),
-            "UpdateExpression": "ADD " + ", ".join(f"#{place} :{place}" for place in range(len(added))),
+            "UpdateExpression": "SET expires_at = :expires ADD "
+            + ", ".join(f"#{place} :{place}" for place in range(len(added))),
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": {
-                f":{place}": {"N": format(Decimal(value), "f")} for place, value in enumerate(added.values())
+                ":expires": {"N": str(expires)},
+                **{f":{place}": {"N": format(value, "f")} for place, value in enumerate(added.values())},
             },
         }
         try:
@@ -134,7 +138,7 @@ class DynamoBatches:
     def _put(self, batch: Batch, condition: str, values: Mapping[str, Any]) -> None:
         record = record_values(batch) | {"version": batch.version, "status": batch.status.value}
         record |= {"list_pk": _list_of(batch.tenant), "list_sk": _place(batch)}
-        record["expires_at"] = int(epoch(batch.created_at + self._retention))
+        record["expires_at"] = int(epoch(batch.updated_at + self._retention))
         if not batch.announced:
             record |= open_place(batch.id, batch.updated_at)
         item = attributes(record) | batch_key(batch.id, "bat")

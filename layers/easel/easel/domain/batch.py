@@ -8,7 +8,7 @@ was read. What is counted while many processes work on a batch (`Tally`) stands 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
@@ -22,6 +22,7 @@ from easel.domain.tenancy import ApiKey, Caller
 
 CHUNK_ROWS = 100  # that one child execution looks after
 CHUNK_BYTES = 1024 * 1024  # of their requests, at most
+ROOM_DAYS = 1  # in which the last rows come to their end, and the results are written
 
 
 class BatchStatus(StrEnum):
@@ -122,6 +123,7 @@ class Batch(Record):
     bounds: Bounds = Bounds()
     created_at: datetime
     updated_at: datetime
+    kept_days: int | None = Field(default=None, description="how long records were kept when it was made")
     ended_at: datetime | None = None
     announced: bool = Field(default=False, description="whether its end was told")
     carrier: int = Field(default=0, description="which execution carries it: 0 is the first")
@@ -157,6 +159,12 @@ class Batch(Record):
     def starts_rows(self) -> bool:
         """Whether further rows may be started."""
         return self.status is BatchStatus.RUNNING and self.stop_reason is None
+
+    def rows_until(self, kept_days: int) -> datetime:
+        """After this no row is started. Which rows were is known by their records, of which the first may go
+        soon; they are kept for so many days now."""
+        days = min(kept_days, self.kept_days or kept_days)
+        return self.created_at + timedelta(days=days - ROOM_DAYS)
 
     def prepared_to(self, now: datetime, place: Place, *, ended: bool, **counted: Any) -> Self:
         """So far the manifest was read; at its end the rows are bought."""

@@ -57,6 +57,7 @@ class Batcher:
     workflow: Workflow
     clock: Clock
     image_bucket: str
+    kept_days: int  # records are
 
     def from_file(self, caller: Caller, file: RowsFile, bounds: Bounds, key: str | None = None) -> Batch:
         """A batch of these rows; the earlier one where key and rows came before.
@@ -121,6 +122,8 @@ class Batcher:
             raise ConflictError(
                 f"The batch is {batch.status.value}; stopped and canceled ones can be resumed."
             )
+        if self.clock.now() >= batch.rows_until(self.kept_days):
+            raise ConflictError("The batch is too old: put the rows that were left over into a new one.")
         resumed = self._saved(batch.resumed(self.clock.now(), batch.bounds.having(**bounds), caller.key))
         if resumed is None:
             raise ConflictError("The batch was moved by somebody else; look at it again.")
@@ -132,7 +135,7 @@ class Batcher:
         now = self.clock.now()
         batch = Batch(
             id=batch_id, tenant=caller.tenant, key=caller.key, source=source, bounds=bounds, trusted=trusted,
-            created_at=now, updated_at=now,
+            created_at=now, updated_at=now, kept_days=self.kept_days,
         )  # fmt: skip
         try:
             self.store.create(batch)

@@ -64,6 +64,7 @@ class Feeder:
     creator: Creator
     catalogue: Catalogue
     clock: Clock
+    kept_days: int  # records are
 
     def feed(self, batch_id: str, number: int) -> dict[str, Any]:
         """{"done": whether the chunk is done, "wait_seconds": until the next look}.
@@ -71,7 +72,7 @@ class Feeder:
         Which rows were started is read from their generations, whose ids follow from the row: a look that
         runs twice, or anew after a stop, starts none again.
         """
-        batch = self._stopped_by_failures(load_batch(self.batches, batch_id))
+        batch = self._stopped_by_age(self._stopped_by_failures(load_batch(self.batches, batch_id)))
         rows = self.reporter.rows(batch_id, number)
         known = self.generations.get_many([row_id(batch, row) for row in rows])
         numbers = {row["row"] for row in rows}
@@ -154,6 +155,12 @@ class Feeder:
         if failed <= most:
             return batch
         return self._stop(batch, "too_many_failures", f"{failed} rows have failed, {most} are tolerated.")
+
+    def _stopped_by_age(self, batch: Batch) -> Batch:
+        if not batch.starts_rows or self.clock.now() < batch.rows_until(self.kept_days):
+            return batch
+        message = "Records of its first rows will go soon; rows that were not started go into a new batch."
+        return self._stop(batch, "too_old", message)
 
     def _stop(self, batch: Batch, code: str, message: str) -> Batch:
         """The batch as it is stored now: stopped, by us or by somebody else in between."""

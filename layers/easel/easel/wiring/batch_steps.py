@@ -2,7 +2,7 @@
 
 from easel.catalogue import CATALOGUE
 from easel.runtime import SystemClock
-from easel.settings import setting
+from easel.settings import retention_days, setting
 from easel.steps.collect import Collector
 from easel.steps.feed import Feeder
 from easel.steps.prepare import Preparer
@@ -29,7 +29,9 @@ def reporter() -> Reporter:
 
 def feeder() -> Feeder:
     """The Feed step."""
-    return Feeder(batches(), store(), files(), reporter(), creator(inbox()), CATALOGUE, SystemClock())
+    return Feeder(
+        batches(), store(), files(), reporter(), creator(inbox()), CATALOGUE, SystemClock(), retention_days()
+    )
 
 
 def collector() -> Collector:

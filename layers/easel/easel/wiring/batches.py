@@ -30,4 +30,5 @@ def batch_workflow() -> StepFunctionsWorkflow:
 
 def batcher() -> Batcher:
     """Making and moving batches."""
-    return Batcher(batches(), files(), batch_workflow(), SystemClock(), setting("EASEL_IMAGE_BUCKET"))
+    bucket = setting("EASEL_IMAGE_BUCKET")
+    return Batcher(batches(), files(), batch_workflow(), SystemClock(), bucket, retention_days())
