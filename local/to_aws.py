@@ -32,18 +32,27 @@ def _region(stage: str, config: Mapping[str, Any]) -> str | None:
     return region
 
 
+def _of_sam() -> argparse.ArgumentParser:
+    """Of the words for `sam deploy` those that say where it deploys to, and as whom."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--region")
+    parser.add_argument("--profile")
+    return parser
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Deploy; return the exit status."""
     parser = argparse.ArgumentParser(prog="make deploy", description="Deploy what `make build` built.")
     parser.add_argument("--stage", choices=STAGES, default="dev")
     given, more = parser.parse_known_args(words)
+    asked, _ = _of_sam().parse_known_args(more)
     if not BUILT.is_file():
         print("easel: there is nothing built; `make build` does it.", file=sys.stderr)
         return 1
     config = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())
     try:
-        session = boto3.Session()  # raises where AWS_PROFILE is none
-        region = _region(given.stage, config) or session.region_name
+        session = boto3.Session(profile_name=asked.profile)  # raises where there is no such profile
+        region = asked.region or _region(given.stage, config) or session.region_name
         if not region:  # SAM would ask for it, and then not use it for the bucket of the packages
             print("easel: no region; set AWS_DEFAULT_REGION, or one in the AWS profile.", file=sys.stderr)
             return 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from local import to_aws
 from tests.template import ROOT
@@ -73,6 +74,31 @@ def test_without_a_region_sam_is_not_started(
     monkeypatch.setattr("subprocess.call", lambda *_, **__: pytest.fail("it was started"))
     assert to_aws.main([]) == 1
     assert "AWS_DEFAULT_REGION" in capsys.readouterr().err
+
+
+def test_region_and_profile_that_sam_is_given_hold_for_who_deploys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "template.yaml").touch()
+    monkeypatch.setattr(to_aws, "BUILT", tmp_path / "template.yaml")
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    settings = tmp_path / "config"
+    settings.write_text("[profile mine]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    started: list[list[str]] = []
+
+    def start(words: list[str], **_: Any) -> int:
+        started.append(words)
+        return 0
+
+    monkeypatch.setattr("subprocess.call", start)
+    with mock_aws():
+        assert to_aws.main(["--region", "eu-central-1", "--profile", "mine"]) == 0
+    assert started[0][-4:] == ["--region", "eu-central-1", "--profile", "mine"]
+    assert "Deploying stage dev as arn:aws:" in capsys.readouterr().out
+    assert to_aws.main(["--region", "eu-central-1", "--profile", "yours"]) == 1
+    assert "yours" in capsys.readouterr().err
 
 
 def test_profile_that_there_is_none_of_is_told(
