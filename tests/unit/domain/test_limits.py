@@ -45,9 +45,9 @@ def test_route_may_be_freed_of_its_limits() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("on", "it:"),
-        ("[]", "it:"),
-        ("{", "it:"),
+        ("on", "must be catalogue, off, or JSON"),
+        ("[]", "must be catalogue, off, or JSON"),
+        ("{", "must be catalogue, off, or JSON"),
         ('{"a/m": 3}', "a/m"),
         ('{"a/m": {"per_hour": 3}}', "a/m.per_hour"),
         ('{"a/m": {"per_second": 0}}', "a/m.per_second"),

@@ -48,7 +48,8 @@ def configured_limits(text: str, catalogue: Mapping[str, RouteLimits]) -> Mappin
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"])
-        raise SettingsError(f"EASEL_VENDOR_LIMITS: {where or 'it'}: {fault['msg']}") from error
+        told = f": {where}: {fault['msg']}" if where else f" must be catalogue, off, or JSON ({fault['msg']})"
+        raise SettingsError(f"EASEL_VENDOR_LIMITS{told}") from error
     if unknown := sorted(set(own) - set(catalogue)):
         raise SettingsError(f"EASEL_VENDOR_LIMITS names no such routes: {json.dumps(unknown)}")
     return {**catalogue, **own}
