@@ -249,8 +249,10 @@ def test_functions_that_callers_wait_for_change_by_and_by_watched_by_alarms_that
     for name in gradual:
         preference = FUNCTIONS[name]["DeploymentPreference"]
         assert preference["Type"] == {"Ref": "DeploymentType"}
-        assert preference["Alarms"]
-        assert all(alarm in alarms for alarm in preference["Alarms"])
+        for kind in PARAMETERS["DeploymentType"]["AllowedValues"]:
+            watching = resolved(preference["Alarms"], DEFAULTS | {"DeploymentType": kind})
+            assert all(alarm in alarms for alarm in watching)
+            assert bool(watching) is (kind != "AllAtOnce"), "an alarm that rings already stops a deployment"
 
 
 @pytest.mark.parametrize("name", ["ApiFunction", "McpFunction"])
