@@ -4,9 +4,10 @@ Without SURE=1 it counts, and deletes nothing. What is at work is left alone, an
 has ended. It may be stopped and run again at any time: keys go first, and objects before the records by which
 they are found.
 
-Out of its reach are: the table's backups (35 days), logs (of ids; lines on keys have the tenant's name),
-idempotency keys (hashes, which expire within days), rows of this tenant in files of another one's batch, and
-vendors.
+Out of its reach are: the table's backups (35 days) and what they were restored to, Step Functions' history
+(90 days, with requests), refused requests in the queue of dead letters (14 days), logs (of ids; lines on keys
+have the tenant's name), idempotency keys (hashes, which expire within days), rows of this tenant in files of
+another one's batch, and vendors.
 """
 
 import argparse

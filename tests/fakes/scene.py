@@ -71,7 +71,7 @@ def said(status: int, body: object = b"", **headers: str) -> HttpResponse:
 
 def signing_keys(tenant: str) -> SigningKeys:
     """A tenant's keys."""
-    return keys_of(tenant, "PLANTED-SIGNING-SECRET", TENANT)
+    return keys_of(tenant, "PLANTED-SIGNING-SECRET-of-the-scene", TENANT)
 
 
 class Scene:

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from easel.errors import SettingsError
 from easel.signatures import SigningKeys, keys_of, shared_key
 
-GENERATED = "PLANTED7Yh2KqVb"  # as Secrets Manager makes one
+GENERATED = "PLANTED7Yh2KqVb" * 4  # as Secrets Manager makes one
 OWN = "whsec_" + base64.b64encode(b"PLANTED-of-the-default-tenant-00").decode()
 BODY = json.dumps({"type": "generation.succeeded", "data": {"prompt": "\u732b"}}, ensure_ascii=False).encode()
 
@@ -93,6 +93,13 @@ def test_given_secret_is_the_default_tenants_own_and_no_others() -> None:
 def test_secret_that_is_none_is_refused_without_being_quoted(secret: str) -> None:
     with pytest.raises(SettingsError) as refused:
         shared_key(secret + "=")
+    assert "PLANTED" not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["", "PLANTED", "whsec_UExBTlRFRA==", "PLANTED".ljust(23, "x")])
+def test_secret_that_could_be_guessed_signs_nothing(secret: str) -> None:
+    with pytest.raises(SettingsError, match="fewer than 24 characters") as refused:
+        keys_of("acme", secret, "default")
     assert "PLANTED" not in str(refused.value)
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from easel.errors import SettingsError
 
 SECRET_PREFIX, PUBLIC_PREFIX = "whsec_", "whpk_"
+SECRET_CHARACTERS_MIN = 24  # fewer could be guessed from one signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def keys_of(tenant: str, secret: str, default_tenant: str) -> SigningKeys:
     Nobody gets from one tenant's shared key to another's, or to a private key. But where the secret is
     itself a `whsec_` one, it is the default tenant's shared key as it stands. Raises SettingsError.
     """
+    if len(secret) < SECRET_CHARACTERS_MIN:
+        raise SettingsError(f"the webhooks' signing secret has fewer than {SECRET_CHARACTERS_MIN} characters")
     given = secret.startswith(SECRET_PREFIX)
     root = shared_key(secret) if given else hashlib.sha256(secret.encode()).digest()
     shared = root if given and tenant == default_tenant else _derived(root, f"tenant:{tenant}")
