@@ -38,7 +38,7 @@ def without_record(event: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def writable(request: Any) -> Any:
     """The request with U+FFFD in the place of half characters: an answer with one cannot be written, and ends
-    the function's process. Whoever reads the request refuses that character by name."""
+    the function's process. A prompt with that character is refused for it."""
     text = json.dumps(request, ensure_ascii=False)
     try:
         text.encode()
