@@ -54,6 +54,7 @@ class Settings:
     webhook_schedule: str | None = None
     keep_calls: bool = False  # those that permissions were checked of, in the data folder's file `calls`
     duplicates: bool = False  # of asynchronous invocations and events
+    sandbox_route: bool = False  # which deployments may offer; here the sandbox vendors are more like vendors
 
     @property
     def limits(self) -> str:

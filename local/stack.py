@@ -203,6 +203,7 @@ class LocalStack:
             "VendorBaseUrls": json.dumps(urls),
             "VendorLimits": self.settings.limits,
             "RoutingPolicy": self.settings.routing_policy.value,
+            **({"SandboxRoute": "on"} if self.settings.sandbox_route else {}),
             **({"WebhookSchedule": schedule} if (schedule := self.settings.webhook_schedule) else {}),
         }
 

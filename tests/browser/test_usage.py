@@ -124,7 +124,7 @@ def test_a_key_that_may_not_see_usage_still_sees_health(console: Console, caller
     order = {"tenant": "chart-shop", "name": "reader", "scopes": ["read"]}
     page = console("#/usage", key=caller.call("POST", "/v1/keys", order).body["secret"])
     expect(page.get_by_text("This key may not read this.")).to_be_visible()
-    expect(page.locator(".vendor")).to_have_count(4)
+    expect(page.locator(".vendor")).to_have_count(5)  # four, and the sandbox
 
 
 def in_words(seconds: float) -> str:
@@ -142,7 +142,7 @@ def test_health_says_success_and_seconds_of_each_route(console: Console, shop: E
     expected = route_of(shop, MULE)["health"]["expected_seconds"]
     typical, slow = in_words(expected["typical"]), in_words(expected["slow"])
     expect(row.locator(".route-seconds")).to_have_text(f"Typically {typical} to {slow}")
-    expect(page.locator(".verdict")).to_have_text("All 19 configured routes can be used.")
+    expect(page.locator(".verdict")).to_have_text("All 20 configured routes can be used.")
 
 
 def test_health_names_what_fails_waits_or_has_no_key(console: Console, shop: EaselCaller) -> None:

@@ -1,10 +1,11 @@
-"""Example asks for every route of the catalogue: nothing but what must be, and everything that can be."""
+"""Example asks for every route that a deployment may offer: what must be, and everything that can be."""
 
 from dataclasses import dataclass
 
-from easel.catalogue import CATALOGUE, Route
+from easel.catalogue import Route
 from easel.domain.ask import Ask, LoraAsk
 from easel.domain.sizes import Geometry
+from easel.sandbox import WITH_SANDBOX
 
 PROMPT = "PLANTED-PROMPT of a lighthouse"
 NEGATIVE_PROMPT = "PLANTED-NEGATIVE blur"
@@ -77,7 +78,7 @@ def asks(*kinds: str) -> list[RouteAsk]:
     makers = {"minimal": minimal, "full": full, "blank": blank}
     return [
         RouteAsk(route, kind, makers[kind](route, model))
-        for route in CATALOGUE.routes.values()
+        for route in WITH_SANDBOX.routes.values()
         for model in route.models.values()
         for kind in kinds
     ]

@@ -1,4 +1,4 @@
-"""What holds for every route of the catalogue, whoever the vendor is."""
+"""What holds for every route, whoever the vendor is, and for the sandbox's."""
 
 import json
 from collections.abc import Iterator

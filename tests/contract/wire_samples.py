@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from easel.catalogue import CATALOGUE
+from easel.sandbox import WITH_SANDBOX
 from easel.vendors.base import Adapter, PollAnswer, SubmitAnswer
 from easel.wire import HttpResponse
 
@@ -82,8 +82,8 @@ def module_name(adapter: Adapter) -> str:
 
 
 def adapters() -> dict[str, Adapter]:
-    """Every adapter of the catalogue, by the name of its file."""
-    return {module_name(endpoint.adapter): endpoint.adapter for endpoint in CATALOGUE.endpoints.values()}
+    """Every adapter that a deployment may offer, by the name of its file."""
+    return {module_name(endpoint.adapter): endpoint.adapter for endpoint in WITH_SANDBOX.endpoints.values()}
 
 
 def has_tasks(adapter: Adapter) -> bool:

@@ -4,6 +4,7 @@ Each event and asynchronous invocation comes twice there: no test of any way in 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ def stack_settings(data: Path) -> Settings:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The running stack. Whatever the tests did, no function made a call that its role does not allow."""
-    with LocalStack(stack_settings(tmp_path_factory.mktemp("stack"))) as running:
+    settings = replace(stack_settings(tmp_path_factory.mktemp("stack")), sandbox_route=True)
+    with LocalStack(settings) as running:
         policies = policies_of(running)
         yield running
         denied = unforeseen(CallList(running, policies).since())

@@ -78,8 +78,9 @@ ARROWS: Mapping[str, set[str]] = {
     "signatures": {"errors"},
     "webhook_ports": {"domain", "wire"},
     "key_ports": {"domain"},
+    "sandbox": {"catalogue", "vendors", "domain", "errors", "ports", "wire"},
     "settings": {"errors"},
-    "vendor_settings": {"catalogue", "domain", "errors", "routing"},
+    "vendor_settings": {"catalogue", "domain", "errors", "routing", "sandbox"},
     "snapshot": set(),
     "aws": {"aws", "ports", "key_ports", "domain", "errors", "snapshot"},
     "routing": {"catalogue", "domain", "errors"},
@@ -104,9 +105,9 @@ ARROWS: Mapping[str, set[str]] = {
     "runtime": {"aws", "settings", "snapshot"},
     "wiring": {
         "wiring", "runtime", "aws", "catalogue", "domain", "errors", "ports", "public_http", "routing",
-        "steps", "settings", "signatures", "transport", "vendor_settings",
+        "sandbox", "steps", "settings", "signatures", "transport", "vendor_settings",
     },
-    "entrance": {"entrance", "runtime", "wiring", "aws", "catalogue", "doors", "settings", "steps"},
+    "entrance": {"entrance", "runtime", "wiring", "aws", "doors", "settings", "steps", "vendor_settings"},
     "functions": {
         "runtime", "wiring", "entrance", "steps", "doors", "events_in", "intake_events", "step_input",
         "domain", "errors",

@@ -272,7 +272,7 @@ def test_change_of_a_parameter_alone_is_a_version_of_its_own(name: str) -> None:
         "DefaultTenant": 64,
         "Stage": 16,
     }
-    assert sum(longest.values()) + 17 + len("WARNING cheapest 3650") + len(described) <= 256, (
+    assert sum(longest.values()) + 17 + len("WARNING cheapest 3650 off") + len(described) <= 256, (
         "what Lambda takes"
     )
 

@@ -18,13 +18,16 @@ from easel.aws.key_book import DynamoKeyBook
 from easel.aws.keys import DynamoQuotas
 from easel.aws.ledger import DynamoUsage
 from easel.aws.tenants import DynamoTenants
+from easel.catalogue import CATALOGUE, Catalogue
 from easel.entrance import assistant, http
 from easel.errors import SettingsError
+from easel.sandbox import WITH_SANDBOX, SandboxTransport
 from easel.steps.cancel import Canceler
 from easel.steps.create import Creator
 from easel.steps.route_desk import RouteDesk
 from easel.steps.settle import Settler
 from easel.steps.submit import Submitter
+from easel.transport import HttpTransport
 from tests.template import RESOURCES, TEMPLATE
 
 FUNCTIONS = sorted(
@@ -36,7 +39,7 @@ FUNCTIONS = sorted(
 VALUES = {
     "EASEL_VENDOR_BASE_URLS": "{}", "EASEL_VENDOR_LIMITS": "catalogue", "EASEL_ROUTING_POLICY": "balanced",
     "EASEL_RECORD_RETENTION_DAYS": "90", "EASEL_BATCH_CONCURRENCY": "50", "POWERTOOLS_LOG_LEVEL": "INFO",
-    "EASEL_WEBHOOK_SCHEDULE": "5,300",
+    "EASEL_WEBHOOK_SCHEDULE": "5,300", "EASEL_SANDBOX_ROUTE": "off",
 }  # fmt: skip
 
 
@@ -216,6 +219,74 @@ def test_start_loads_the_adapters_of_vendors_where_vendors_are_asked(
     assert ADAPTERS & imported_by(function, MADE) == adapters
 
 
+SANDBOX = {"easel.sandbox", "easel.vendors.sandbox"}
+
+
+@pytest.mark.parametrize(
+    ("function", "loaded"),
+    [("Submit", SANDBOX), ("Poll", SANDBOX), ("Persist", {"easel.sandbox"}), ("Intake", {"easel.sandbox"})],
+)
+@pytest.mark.parametrize("switch", ["off", "on"])
+def test_start_loads_the_sandbox_where_the_deployment_offers_it(
+    function: str, loaded: set[str], switch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in environment(f"{function}Function"):
+        monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+    monkeypatch.setenv("EASEL_SANDBOX_ROUTE", switch)
+    assert SANDBOX & imported_by(function, MADE) == (loaded if switch == "on" else set())
+
+
+@pytest.mark.parametrize("switch", ["off", "on"])
+def test_all_parts_of_all_functions_offer_the_same_routes(
+    switch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offering: dict[str, set[str]] = {}
+    for function in FUNCTIONS:
+        for name in environment(function):
+            monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+        monkeypatch.setenv("EASEL_SANDBOX_ROUTE", switch)
+        for part in parts_of(function):
+            if isinstance(offered := getattr(part, "catalogue", None), Catalogue):
+                assert offered is (WITH_SANDBOX if switch == "on" else CATALOGUE), part
+                offering.setdefault(type(part).__name__, set()).add(function)
+    assert offering.keys() == {
+        "Assistant", "Creator", "DescriptionDoor", "Feeder", "KeyDesk", "NativeDoor", "Persister", "Preparer",
+        "RouteDesk", "UsageReport", "VendorCalls",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("switch", "offered"), [("off", False), ("on", True)])
+def test_sandbox_has_its_key_its_limits_and_its_transport_where_it_is_offered(
+    switch: str, offered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in environment("SubmitFunction"):
+        monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+    monkeypatch.setenv("EASEL_SANDBOX_ROUTE", switch)
+    monkeypatch.setenv("EASEL_VENDOR_LIMITS", "off")
+    made = make("SubmitFunction")
+    assert isinstance(made, Submitter)
+    monkeypatch.setattr(made.calls.vendor_keys, "_client", EmptySecret())
+    assert list(made.calls.vendor_keys.get()) == (["sandbox"] if offered else [])
+    assert isinstance(made.calls.transport, SandboxTransport if offered else HttpTransport)
+    assert ("sandbox/picture" in made.desk.limits) is offered
+
+
+def test_sandbox_has_no_address_that_a_deployment_could_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in environment("SubmitFunction"):
+        monkeypatch.setenv(name, VALUES.get(name, "some-name"))
+    monkeypatch.setenv("EASEL_SANDBOX_ROUTE", "on")
+    monkeypatch.setenv("EASEL_VENDOR_BASE_URLS", '{"sandbox": "https://example.com"}')
+    with pytest.raises(SettingsError, match="EASEL_VENDOR_BASE_URLS"):
+        make("SubmitFunction")
+
+
+class EmptySecret:
+    """A client of Secrets Manager in a deployment that no key was put into yet."""
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        return {"SecretString": "{}"}
+
+
 def imported_by(function: str, start: str = LOADED) -> set[str]:
     """The modules that a function's start imports."""
     program = start.format(name=function.lower())
@@ -239,7 +310,7 @@ def test_start_of_the_http_api_imports_no_door_that_a_request_opens() -> None:
 
 
 def test_there_is_everything_that_starts_are_said_not_to_import() -> None:
-    for name in DEAR | BEHIND_DOORS | ADAPTERS:
+    for name in DEAR | BEHIND_DOORS | ADAPTERS | SANDBOX:
         assert importlib.util.find_spec(name), name
 
 

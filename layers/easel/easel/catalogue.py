@@ -47,7 +47,8 @@ class Route(NamedTuple):
     """A model at an endpoint. `models` maps the names that callers use to the vendor's own.
 
     `price` is for one image. `typical_seconds` is the usual time from submit to result. `shares_limits`
-    names what its limits count for, where that is more than this route.
+    names what its limits count for, where that is more than this route. `lora_base`: whether a request with
+    a LoRA may name its models, which LoRA routes serve then.
     """
 
     endpoint: Endpoint
@@ -58,6 +59,7 @@ class Route(NamedTuple):
     typical_seconds: float
     limits: RouteLimits = NO_LIMITS
     shares_limits: str | None = None
+    lora_base: bool = True
 
     @property
     def limit_scope(self) -> str:
@@ -103,6 +105,12 @@ class Catalogue:
         models = dict.fromkeys(model for route in self.routes.values() for model in route.models)
         object.__setattr__(self, "endpoints", MappingProxyType(endpoints))
         object.__setattr__(self, "models", tuple(models))
+
+    def serves(self, route: Route, model: str, *, lora: bool) -> bool:
+        """Whether a route serves a model; with a LoRA only LoRA routes do, whichever of their kind it is."""
+        if lora and any(one.lora_base for one in self.serving(model)):
+            return route.capabilities.lora
+        return model in route.models
 
     def serving(self, model: str) -> tuple[Route, ...]:
         """The routes that serve a model, in the table's order."""

@@ -135,7 +135,7 @@ def ranked(routes: Sequence[Route], policy: Policy) -> Mapping[str, tuple[float,
     shared = {
         route.name: route.typical_seconds + route.limits.spacing_seconds * SPACING_SHARE for route in routes
     }
-    best_price, best_time = min(prices.values()), min(shared.values())
+    best_price, best_time = min(prices.values()) or 1.0, min(shared.values())  # nothing is no yardstick
     return {name: (prices[name] / best_price + shared[name] / best_time, prices[name]) for name in prices}
 
 
@@ -155,13 +155,9 @@ def _allowed(key: ApiKey | None, request: GenerationRequest, candidates: list[Ro
     return allowed
 
 
-def _serves(route: Route, request: GenerationRequest) -> bool:
-    """A request with a LoRA goes to LoRA routes only, whichever Qwen-Image model it names."""
-    return route.capabilities.lora if request.lora else request.model in route.models
-
-
 def _serving(request: GenerationRequest, catalogue: Catalogue) -> list[Route]:
-    return [route for route in catalogue.routes.values() if _serves(route, request)]
+    lora, routes = request.lora is not None, catalogue.routes.values()
+    return [route for route in routes if catalogue.serves(route, request.model, lora=lora)]
 
 
 def _named(request: GenerationRequest, catalogue: Catalogue) -> list[Route]:

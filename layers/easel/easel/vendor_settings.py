@@ -5,10 +5,29 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from easel.catalogue import CATALOGUE
+from easel.catalogue import CATALOGUE, Catalogue
 from easel.domain.limits import RouteLimits, configured_limits
 from easel.errors import SettingsError
 from easel.routing import Policy
+
+
+def sandbox_route() -> bool:
+    """Whether the deployment offers the sandbox route."""
+    return os.environ.get("EASEL_SANDBOX_ROUTE") == "on"
+
+
+def catalogue() -> Catalogue:
+    """The routes that the deployment offers: the vendors', and the sandbox's where it is switched on."""
+    if not sandbox_route():
+        return CATALOGUE
+    from easel.sandbox import WITH_SANDBOX
+
+    return WITH_SANDBOX
+
+
+def keys_of_its_own() -> Mapping[str, str]:
+    """What stands for keys of endpoints that need none."""
+    return {"sandbox": "none"} if sandbox_route() else {}
 
 
 def vendor_base_urls() -> Mapping[str, str]:
@@ -32,8 +51,8 @@ def trusted_hosts() -> tuple[str, ...]:
 
 def limits() -> Mapping[str, RouteLimits]:
     """The vendors' limits that hold."""
-    catalogue = {name: route.limits for name, route in CATALOGUE.routes.items()}
-    return configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), catalogue)
+    offered = {name: route.limits for name, route in catalogue().routes.items()}
+    return configured_limits(os.environ.get("EASEL_VENDOR_LIMITS", ""), offered)
 
 
 def policy() -> Policy:

@@ -33,6 +33,11 @@ def test_keys_are_those_of_the_secret() -> None:
     assert keys_of('{"mulerouter": "a", "aimlapi": "b"}') == {"mulerouter": "a", "aimlapi": "b"}
 
 
+def test_endpoints_that_need_no_key_of_the_secrets_have_theirs_whatever_it_says() -> None:
+    keys = SecretVendorKeys(Secret('{"mulerouter": "a", "sandbox": "b"}'), "arn", {"sandbox": "none"})
+    assert keys.get() == {"mulerouter": "a", "sandbox": "none"}
+
+
 @pytest.mark.parametrize("empty", ["", "  ", "\n"])
 def test_empty_key_is_no_key(empty: str) -> None:
     assert keys_of(json.dumps({"mulerouter": "a", "aimlapi": empty})) == {"mulerouter": "a"}

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from easel.errors import SettingsError
@@ -11,11 +12,12 @@ CACHE_SECONDS = 300.0  # how long after a rotation the old key may still be used
 
 
 class SecretVendorKeys:
-    """The port `VendorKeys`, remembered for a short while."""
+    """The port `VendorKeys`, remembered for a short while; `own` are there whatever the secret has."""
 
-    def __init__(self, client: Any, secret: str) -> None:
+    def __init__(self, client: Any, secret: str, own: Mapping[str, str] = MappingProxyType({})) -> None:
         self._client = client
         self._secret = secret
+        self._own = own
         self._cached: Mapping[str, str] = {}
         self._until = 0.0
 
@@ -32,9 +34,8 @@ class SecretVendorKeys:
             raise SettingsError("the vendor keys' secret must be a JSON object of strings")
         stripped = {name: key.strip() for name, key in keys.items()}
         # A key that no header may have counts as missing: its routes are not ready, the others are.
-        self._cached = {
-            name: key for name, key in stripped.items() if key.isascii() and key.isprintable() and key
-        }
+        usable = {name: key for name, key in stripped.items() if key.isascii() and key.isprintable() and key}
+        self._cached = {**usable, **self._own}
         self._until = time.monotonic() + CACHE_SECONDS
         return self._cached
 

@@ -7,7 +7,6 @@ from functools import cache
 
 from easel.aws.clients import client
 from easel.aws.ledger import DynamoUsage
-from easel.catalogue import CATALOGUE
 from easel.doors.front import Door, FrontDoor
 from easel.doors.native import NativeDoor
 from easel.entrance.gate import gate, quotas
@@ -18,6 +17,7 @@ from easel.steps.create import Creator
 from easel.steps.hold import Holder
 from easel.steps.read import Reader
 from easel.steps.uploads import Uploader
+from easel.vendor_settings import catalogue
 from easel.wiring import creating
 from easel.wiring.ending import announcer, tenants, webhooks
 from easel.wiring.records import images, store
@@ -34,7 +34,7 @@ def native_door() -> NativeDoor:
         images=images(),
         gate=gate(),
         vendor_keys=vendor_keys(),
-        catalogue=CATALOGUE,
+        catalogue=catalogue(),
         uploader=Uploader(creating.uploads(), clock),
         webhooks=webhooks(),
         clock=clock,
@@ -79,7 +79,7 @@ def description_door() -> Door:
     """What the API is."""
     from easel.doors.description import DescriptionDoor
 
-    return DescriptionDoor(CATALOGUE)
+    return DescriptionDoor(catalogue())
 
 
 def batch_door() -> Door:
@@ -103,7 +103,7 @@ def key_door() -> Door:
 
     clock = SystemClock()
     book = DynamoKeyBook(client("dynamodb"), setting("EASEL_TABLE"), clock)
-    desk = KeyDesk(book, CATALOGUE, clock, fact_log().tell, loopback_webhooks())
+    desk = KeyDesk(book, catalogue(), clock, fact_log().tell, loopback_webhooks())
     return KeyDoor(gate(), Standings(tenants(), usage(), quotas(), clock), desk)
 
 
@@ -112,7 +112,7 @@ def usage_door() -> Door:
     from easel.doors.usage import UsageDoor
     from easel.steps.usage import UsageReport
 
-    return UsageDoor(gate(), UsageReport(usage(), CATALOGUE, SystemClock()))
+    return UsageDoor(gate(), UsageReport(usage(), catalogue(), SystemClock()))
 
 
 def webhook_door() -> Door:

@@ -51,8 +51,8 @@ def _kinds(catalogue: Catalogue) -> list[Kind]:
 
 
 def _models(route: Route, catalogue: Catalogue) -> tuple[str, ...]:
-    """A request with a LoRA goes to LoRA routes, whichever model it names."""
-    return catalogue.models if route.capabilities.lora else tuple(route.models)
+    lora = route.capabilities.lora
+    return tuple(model for model in catalogue.models if catalogue.serves(route, model, lora=lora))
 
 
 def _together(kinds: Sequence[Kind]) -> Iterator[list[Kind]]:

@@ -1,6 +1,5 @@
 """What a batch's rows would come to."""
 
-from easel.catalogue import CATALOGUE
 from easel.domain.addresses import refuse_closed_links
 from easel.domain.request import GenerationRequest
 from easel.domain.tenancy import Caller
@@ -9,18 +8,18 @@ from easel.runtime import SystemClock
 from easel.settings import loopback_webhooks, setting
 from easel.steps.batch_plan import BatchPlanner
 from easel.steps.judge import Choose
-from easel.vendor_settings import policy
+from easel.vendor_settings import catalogue, policy
 from easel.wiring.batches import files
 from easel.wiring.vendors import vendor_keys
 
 
 def choices() -> Choose:
     """Choosing routes for rows of batches."""
-    keys, order, loopback = vendor_keys(), policy(), loopback_webhooks()
+    offered, keys, order, loopback = catalogue(), vendor_keys(), policy(), loopback_webhooks()
 
     def chosen(caller: Caller, request: GenerationRequest) -> tuple[Choice, ...]:
         refuse_closed_links(request, loopback_webhooks=loopback)
-        return choose(request, CATALOGUE, keys.get(), order, key=caller.key)
+        return choose(request, offered, keys.get(), order, key=caller.key)
 
     return chosen
 

@@ -1,13 +1,12 @@
 """What carries batches: the steps Prepare, Feed and Collect."""
 
-from easel.catalogue import CATALOGUE
 from easel.runtime import SystemClock
 from easel.settings import retention_days, setting
 from easel.steps.collect import Collector
 from easel.steps.feed import Feeder
 from easel.steps.prepare import Preparer
 from easel.steps.row_report import Reporter
-from easel.vendor_settings import limits
+from easel.vendor_settings import catalogue, limits
 from easel.wiring.batch_plans import choices, inbox_place
 from easel.wiring.batches import batches, files
 from easel.wiring.creating import creator
@@ -19,7 +18,9 @@ from easel.wiring.records import images, store
 def preparer() -> Preparer:
     """The Prepare step."""
     at_once = int(setting("EASEL_BATCH_CONCURRENCY"))
-    return Preparer(batches(), files(), choices(), CATALOGUE, limits(), SystemClock(), at_once, inbox_place())
+    return Preparer(
+        batches(), files(), choices(), catalogue(), limits(), SystemClock(), at_once, inbox_place()
+    )
 
 
 def reporter() -> Reporter:
@@ -30,8 +31,9 @@ def reporter() -> Reporter:
 def feeder() -> Feeder:
     """The Feed step."""
     return Feeder(
-        batches(), store(), files(), reporter(), creator(inbox()), CATALOGUE, SystemClock(), retention_days()
-    )
+        batches(), store(), files(), reporter(), creator(inbox()), catalogue(), SystemClock(),
+        retention_days(),
+    )  # fmt: skip
 
 
 def collector() -> Collector:

@@ -5,7 +5,6 @@ from functools import cache
 from easel.aws.clients import client
 from easel.aws.uploads import S3Uploads
 from easel.aws.workflow import StepFunctionsWorkflow
-from easel.catalogue import CATALOGUE
 from easel.ports import Inbox, Workflow
 from easel.public_http import PublicHttp
 from easel.runtime import SystemClock, fact_log
@@ -14,7 +13,7 @@ from easel.steps.create import Creator
 from easel.steps.forecast import Forecast
 from easel.steps.inputs import InputImages
 from easel.steps.linked_images import LinkedImages
-from easel.vendor_settings import policy
+from easel.vendor_settings import catalogue, policy
 from easel.wiring.ending import tenants
 from easel.wiring.records import images, store
 from easel.wiring.trust import tls
@@ -46,6 +45,6 @@ def input_images(inbox: Inbox | None) -> InputImages:
 def creator(inbox: Inbox | None = None, carrier: Workflow | None = None) -> Creator:
     """Making generations: those that `carrier` carries, or else the state machine."""
     return Creator(
-        store(), input_images(inbox), carrier or workflow(), vendor_keys(), CATALOGUE, SystemClock(),
+        store(), input_images(inbox), carrier or workflow(), vendor_keys(), catalogue(), SystemClock(),
         tenants(), forecast(), fact_log().tell, policy(), loopback_webhooks(),
     )  # fmt: skip

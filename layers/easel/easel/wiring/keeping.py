@@ -2,9 +2,9 @@
 
 import os
 
-from easel.catalogue import CATALOGUE
 from easel.runtime import SystemClock, fact_log
 from easel.steps.persist import Keeper, Persister
+from easel.vendor_settings import catalogue
 from easel.wiring.connections import transport
 from easel.wiring.ending import settler
 from easel.wiring.records import images, store
@@ -13,7 +13,7 @@ from easel.wiring.records import images, store
 def persister() -> Persister:
     """What keeps images."""
     extra = tuple(filter(None, os.environ.get("EASEL_EXTRA_RESULT_HOSTS", "").split(",")))
-    return Persister(store(), images(), transport(), CATALOGUE, SystemClock(), fact_log().tell, extra)
+    return Persister(store(), images(), transport(), catalogue(), SystemClock(), fact_log().tell, extra)
 
 
 def keeper() -> Keeper:

@@ -5,12 +5,11 @@ from functools import cache
 from easel.aws.clients import client
 from easel.aws.route_states import DynamoRouteStates
 from easel.aws.secrets import SecretVendorKeys
-from easel.catalogue import CATALOGUE
 from easel.runtime import SystemClock, fact_log
 from easel.settings import setting
 from easel.steps.route_desk import RouteDesk
 from easel.steps.vendor_calls import VendorCalls
-from easel.vendor_settings import limits, vendor_base_urls
+from easel.vendor_settings import catalogue, keys_of_its_own, limits, vendor_base_urls
 from easel.wiring.connections import transport
 from easel.wiring.records import images
 
@@ -18,7 +17,8 @@ from easel.wiring.records import images
 @cache
 def vendor_keys() -> SecretVendorKeys:
     """The vendors' keys."""
-    return SecretVendorKeys(client("secretsmanager"), setting("EASEL_VENDOR_KEYS_SECRET"))
+    secret = setting("EASEL_VENDOR_KEYS_SECRET")
+    return SecretVendorKeys(client("secretsmanager"), secret, keys_of_its_own())
 
 
 def read_keys() -> None:
@@ -28,9 +28,9 @@ def read_keys() -> None:
 
 def vendor_calls() -> VendorCalls:
     """Asking vendors: by adapters, all of which are loaded at the start."""
-    for endpoint in CATALOGUE.endpoints.values():
+    for endpoint in catalogue().endpoints.values():
         endpoint.adapter_of()
-    return VendorCalls(transport(), vendor_keys(), images, CATALOGUE, vendor_base_urls())
+    return VendorCalls(transport(), vendor_keys(), images, catalogue(), vendor_base_urls())
 
 
 def route_states() -> DynamoRouteStates:
@@ -40,4 +40,4 @@ def route_states() -> DynamoRouteStates:
 
 def route_desk() -> RouteDesk:
     """Turns at the routes, within the vendors' limits."""
-    return RouteDesk(route_states(), CATALOGUE, limits(), SystemClock(), fact_log().tell)
+    return RouteDesk(route_states(), catalogue(), limits(), SystemClock(), fact_log().tell)
