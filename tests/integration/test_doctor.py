@@ -1,7 +1,9 @@
-"""`easel doctor --aws --trial` on the local stack: what it finds, and that nothing is bought or written."""
+"""`easel doctor --aws --trial` on the local stack: what it finds, and that nothing is bought; written is what
+is of the one picture that costs nothing."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -82,7 +84,17 @@ def test_trial_runs_every_step_and_plans_for_every_model_and_buys_nothing(
         subject for subject, _ in well
     }
     assert bought(stack) == taken
-    assert records(stack, tenant, NOBODY) == known
+    (made,) = EaselCaller(stack.url, key).call("GET", "/v1/generations").body["data"]
+    assert (made["model"], made["status"], made["receipt"]["billed"]["amount"]) == (
+        "sandbox",
+        "succeeded",
+        "0",
+    )
+    (picture,) = [text for subject, text in well if subject == "picture"]
+    assert f"for $0.00: 1328x1328, {made['images'][0]['bytes']} bytes" in picture
+    written = records(stack, tenant, NOBODY) - known
+    assert sorted(re.findall(r"^(gen|usage)\d*#", "\n".join(written), re.M)) == ["gen", "usage"]
+    assert len(written) == 2
     executions = refused(stack)
     assert executions
     assert not records(stack, *executions)

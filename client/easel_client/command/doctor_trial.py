@@ -1,10 +1,11 @@
-"""What `easel doctor --aws --trial` finds by running the stack, in ways that buy nothing and write no record.
+"""What `easel doctor --aws --trial` finds by running the stack, in ways that buy nothing.
 
 Every model is planned for through the API, as a request with `dry_run`. Each step is given the id of what is
 not there: it starts, reads the table with its own role, and says so. A workflow is given a request to refuse.
-Only a picture shows the way to a vendor and into the bucket.
+Where there is a sandbox route, one picture of it is made, at no price: its record, its image and its count in
+the usage stay, and nothing else is written. Only a picture that is bought shows the way to a vendor.
 
-It costs some Lambda seconds and five state transitions; the dashboard counts the steps' refusals as errors.
+It costs some Lambda seconds and nine state transitions; the dashboard counts the steps' refusals as errors.
 """
 
 import json
@@ -28,6 +29,9 @@ STEPS: Mapping[str, str] = {
     "Feed": "bat", "Collect": "bat",
 }  # fmt: skip
 WORKFLOW_SECONDS, LOOK_SECONDS = 60.0, 1.0
+PROMPT = "a red fox in snow"
+SANDBOX = "sandbox"  # the model of the sandbox route
+PICTURE_SECONDS = 60.0
 Ask = Mapping[str, Any]
 
 
@@ -50,7 +54,7 @@ def _plan(easel: Easel, model: Model) -> Finding:
     refusal = EaselError("No route would serve it.")
     for given in ({}, {"images": [picture()]}, {"lora": {"weights": "https://example.com/a.safetensors"}}):
         try:
-            plan = easel.plan("a red fox in snow", model=model.id, **given)
+            plan = easel.plan(PROMPT, model=model.id, **given)
         except EaselError as error:
             refusal = error
             continue
@@ -96,6 +100,24 @@ def _workflow(account: Account) -> Iterator[Finding]:
         yield fail("workflow", text, f"Look at {arn}.")
 
 
+def _picture(account: Account) -> Iterator[Finding]:
+    """One of the sandbox route's, asked for, waited for and loaded as any other."""
+    try:
+        easel = Easel(profile=account.profile)
+        if not any(model.id == SANDBOX and model.ready for model in easel.models()):
+            how = "Deploy with SandboxRoute=on: pictures of the model sandbox cost nothing."
+            yield warn("picture", "none was made: the stack, or this key, has no sandbox route", how)
+            return
+        made = easel.generate(PROMPT, model=SANDBOX, wait=False)
+        ended = easel.wait(made, timeout_seconds=PICTURE_SECONDS)
+        (image,) = ended.images
+        told = f"{image.width}x{image.height}, {len(image.bytes())} bytes as announced"
+    except EaselError as error:
+        yield fail("picture", error.message, error.advice or "Look at its workflow, and at the steps' logs.")
+        return
+    yield ok("picture", f"made in {ended.seconds or 0:.1f} s for {ended.receipt.usd.billed}: {told}")
+
+
 def picture() -> bytes:
     """The smallest that an edit takes, as a PNG: all black."""
     header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
@@ -111,4 +133,5 @@ CHECKS: Mapping[str, Callable[[Account], Iterator[Finding]]] = {
     "dry runs": _plans,
     "step": _steps,
     "workflow": _workflow,
+    "picture": _picture,
 }

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,17 @@ import pytest
 from easel_client.command import doctor_trial
 from easel_client.command.account import Account
 from easel_client.command.findings import Finding, Verdict
-from tests.unit.client.deployment import Deployment, problem
+from tests.unit.client.deployment import (
+    CREATE,
+    IMAGE,
+    LOOK,
+    PNG,
+    Deployment,
+    failure,
+    generation,
+    money,
+    problem,
+)
 from tests.unit.client.test_models_usage import route
 
 STEPS = ("Submit", "Poll", "Persist", "Settle", "Deliver", "Prepare", "Feed", "Collect")
@@ -114,3 +125,67 @@ def test_key_of_another_address_is_told(deployment: Deployment) -> None:
     deployment.answers("GET /v1/models", {"data": [], "next_cursor": None})
     (told,) = found(Aws(), "dry runs", "https://api.example")
     assert (told.verdict, deployment.url in told.text) == (Verdict.WARN, True)
+
+
+SANDBOX = {"id": "sandbox", "routes": [route("sandbox/picture")]}
+OTHER = {"id": "a", "routes": [route("a/a")]}
+
+
+def drawn(deployment: Deployment, *models: dict[str, Any]) -> Finding:
+    """What is told of the picture where the deployment has these models."""
+    deployment.answers("GET /v1/models", {"data": models or [OTHER, SANDBOX], "next_cursor": None})
+    (told,) = found(Aws(), "picture", deployment.url)
+    return told
+
+
+def test_picture_of_the_sandbox_is_waited_for_loaded_and_verified(deployment: Deployment) -> None:
+    deployment.answers(CREATE, (202, generation("queued")))
+    ended = deployment.succeeded() | {"receipt": {"usd": {"billed": money("0")}}}
+    deployment.answers(LOOK, generation("processing"), ended, **{"Retry-After": "0"})
+    deployment.answers(IMAGE, PNG)
+    told = drawn(deployment)
+    expected = f"made in 4.2 s for $0.00: 64x48, {len(PNG)} bytes as announced"
+    assert (told.verdict, told.text) == (Verdict.OK, expected)
+    (asked,) = deployment.calls(CREATE)
+    assert asked.json() == {"model": "sandbox", "prompt": doctor_trial.PROMPT}
+    assert len(deployment.calls(IMAGE)) == 1
+
+
+@pytest.mark.parametrize(
+    "models", [[OTHER], [OTHER, SANDBOX | {"routes": [route("sandbox/picture", ready=False)]}]]
+)
+def test_picture_is_asked_of_nobody_where_there_is_no_sandbox_route(
+    deployment: Deployment, models: list[dict[str, Any]]
+) -> None:
+    deployment.draws()
+    told = drawn(deployment, *models)
+    assert (told.verdict, "SandboxRoute=on" in told.advice) == (Verdict.WARN, True)
+    assert deployment.calls(CREATE) == []
+
+
+def refused(deployment: Deployment) -> None:
+    deployment.answers(CREATE, (403, problem(403, "forbidden", "It may not generate.")))
+
+
+def failed(deployment: Deployment) -> None:
+    deployment.answers(CREATE, (202, generation("queued")))
+    deployment.answers(LOOK, generation("failed", error=failure("config")))
+
+
+def broken(deployment: Deployment) -> None:
+    deployment.draws(picture=PNG[:-1] + b"x")
+
+
+def endless(deployment: Deployment) -> None:
+    deployment.answers(CREATE, (202, generation("queued")))
+    deployment.answers(LOOK, generation("processing"), **{"Retry-After": "0"})
+
+
+@pytest.mark.parametrize("lay", [refused, failed, broken, endless])
+def test_picture_that_does_not_come_is_told_with_what_to_do(
+    deployment: Deployment, lay: Callable[[Deployment], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_trial, "PICTURE_SECONDS", 0.3)
+    lay(deployment)
+    told = drawn(deployment)
+    assert (told.verdict, bool(told.advice)) == (Verdict.FAIL, True)
