@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -93,7 +93,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     (folder / "photo.png").write_bytes(picture("png", 512, 512))
     (folder / "events").symlink_to(REPOSITORY / "events")
     (folder / ".venv").symlink_to(REPOSITORY / ".venv")
-    with LocalStack(stack_settings(folder / ".easel")) as stack:
+    with LocalStack(replace(stack_settings(folder / ".easel"), sandbox_route=True)) as stack:
         yield Reader(folder, stack)
 
 
