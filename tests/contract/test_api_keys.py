@@ -1,15 +1,17 @@
 """API keys in DynamoDB: kept as hashes, found again, and forgotten soon after they are revoked."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from easel.aws import keys
-from easel.aws.keys import DynamoApiKeys, put_api_key
+from easel.aws.key_book import DynamoKeyBook
+from easel.aws.keys import DynamoApiKeys, DynamoKeysById, put_api_key
 from easel.domain.tenancy import ApiKey, visible
 from tests.contract.table import CountedReads, make_table
+from tests.fakes.memory import FakeClock
 
 KEY = "ek_PLANTED-secret-of-a-tenant"
 
@@ -108,3 +110,37 @@ def test_memory_is_bounded(dynamodb: Any, name: str, monkeypatch: pytest.MonkeyP
         known.find(f"k{number}")
     known.find("k0")
     assert counting.reads == 5, "the first one was forgotten"
+
+
+def test_key_is_known_by_its_id_as_its_newest_secret_has_it_until_it_is_revoked(
+    dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, clock = [1000.0], FakeClock()
+    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: seconds[0])
+
+    def later(by: float = keys.CACHE_SECONDS + 1) -> None:
+        seconds[0] += by
+        clock.sleep(by)
+
+    book, known = DynamoKeyBook(dynamodb, name, clock), DynamoKeysById(dynamodb, name, clock)
+    book.create("acme")
+    _, made = book.create("acme")
+    later(keys.LISTED_SECONDS + 1)
+    assert known.now(made) == made
+    book.rotate(made.id, timedelta(hours=1))
+    later(1)
+    changed = book.change(made.id, lambda key: key.model_copy(update={"models": ("m",)})).key
+    assert known.now(made) == made, "from memory"
+    later()
+    assert known.now(made) == changed
+    book.revoke(made.id)
+    later()
+    assert known.now(made) is None
+
+
+def test_key_that_the_index_may_not_list_yet_is_not_taken_for_revoked(dynamodb: Any, name: str) -> None:
+    clock = FakeClock()
+    young = known_key().model_copy(update={"created_at": clock.now()})
+    assert DynamoKeysById(dynamodb, name, clock).now(young) == young
+    clock.sleep(keys.LISTED_SECONDS)
+    assert DynamoKeysById(dynamodb, name, clock).now(young) is None

@@ -8,7 +8,7 @@ from typing import Any
 from easel.domain.batch import Batch, Bounds, Tally, chunk_key
 from easel.domain.capabilities import ParameterReport
 from easel.domain.generation import Generation, GenerationError, Image, ResultRef, Slot, Status
-from easel.domain.tenancy import Caller
+from easel.domain.tenancy import ApiKey, Caller
 from easel.steps.row_report import read_lines, tally_of
 from tests.fakes.scene import TENANT, Scene
 
@@ -40,11 +40,12 @@ def jsonl(*lines: Any) -> bytes:
 
 
 def dropped(
-    scene: Scene, *lines: Any, data: bytes | None = None, key: str = KEY, trusted: bool = True, **bounds: Any
-) -> Batch:
+    scene: Scene, *lines: Any, data: bytes | None = None, key: str = KEY, by: ApiKey | None = None,
+    trusted: bool = True, **bounds: Any,
+) -> Batch:  # fmt: skip
     """The batch of a file in the inbox."""
     source = scene.inbox.drop(key, jsonl(*lines) if data is None else data)
-    return scene.batcher.from_object(Caller(tenant=TENANT), source, Bounds(**bounds), trusted=trusted)
+    return scene.batcher.from_object(Caller(tenant=TENANT, key=by), source, Bounds(**bounds), trusted=trusted)
 
 
 def prepared(scene: Scene, *lines: Any, **more: Any) -> Batch:

@@ -14,6 +14,16 @@ from easel.ports import Clock
 from tests.fakes.memory import SetTenants
 
 
+class ChangedKeys:
+    """The port `KeysById`: keys are as they were, but for those that were `changed`; None where revoked."""
+
+    def __init__(self) -> None:
+        self.changed: dict[str, ApiKey | None] = {}
+
+    def now(self, key: ApiKey) -> ApiKey | None:
+        return self.changed.get(key.id, key)
+
+
 class MemoryKeyBook:
     """The port `KeyBook`, and `ApiKeys` of what is in it. Secrets are by key, oldest first."""
 

@@ -54,7 +54,7 @@ from tests.fakes.memory import (
 )
 from tests.fakes.memory_batches import MemoryBatches
 from tests.fakes.memory_files import Buckets, MemoryDeadLetters, MemoryFiles, MemoryInbox
-from tests.fakes.memory_keys import MemoryKeyBook
+from tests.fakes.memory_keys import ChangedKeys, MemoryKeyBook
 from tests.fakes.memory_routes import MemoryRouteStates
 from tests.fakes.memory_uploads import KnownLinks, MemoryUploads
 from tests.fakes.memory_webhooks import MemoryDeliveries, Receivers
@@ -143,7 +143,7 @@ class Scene:
         )  # fmt: skip
 
     def _add_batches(self, limits: Mapping[str, RouteLimits], at_once: int) -> None:
-        self.batch_workflow = Started()
+        self.batch_workflow, self.keys_by_id = Started(), ChangedKeys()
         self.batcher = Batcher(
             self.batches, self.files, self.batch_workflow, self.clock, self.files.bucket, KEPT_DAYS
         )
@@ -161,8 +161,9 @@ class Scene:
         reporter = self.reporter = Reporter(self.store, self.files, self.images)
         creator = self._creator(self.workflow, self.inbox)
         self.feeder = Feeder(
-            self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock, KEPT_DAYS
-        )
+            self.batches, self.store, self.files, reporter, creator, self.catalogue, self.clock,
+            self.keys_by_id, KEPT_DAYS,
+        )  # fmt: skip
         self.collector = Collector(self.batches, self.files, reporter, self.bus, self.clock)
 
     def _add_webhooks(self) -> None:

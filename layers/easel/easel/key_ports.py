@@ -17,6 +17,13 @@ class KeyPage:
     cursor: str | None
 
 
+class KeysById(Protocol):
+    """What holds now for a key that asked earlier."""
+
+    def now(self, key: ApiKey) -> ApiKey | None:
+        """The key as it is; None where it was revoked. Half a minute old at most."""
+
+
 class KeyBook(Protocol):
     """The keys and what is set for tenants. A key has two secrets at most, its newest and its former one.
 

@@ -1,13 +1,15 @@
 """Feed within its batch's bounds: the cost cap, tolerated failures, its age, a cancel, a resume."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from easel.domain.batch import Batch, BatchStatus
 from easel.domain.generation import Generation, Status
-from easel.domain.tenancy import Caller
+from easel.domain.tenancy import ApiKey, Caller, Scope
 from easel.errors import VersionConflictError
 from tests.fakes.batch_run import (
     end_all,
@@ -154,6 +156,36 @@ def test_no_row_is_started_once_the_records_by_which_started_rows_are_known_may_
     reason = now(scene, batch).stop_reason
     assert reason is not None
     assert reason.code == "too_old"
+
+
+KEY = ApiKey(id="key_1", tenant=TENANT, prefix="ezl_12345678")
+
+
+@pytest.mark.parametrize(
+    "changes", [None, {"expires_at": datetime(2026, 1, 1, tzinfo=UTC)}, {"scopes": frozenset({Scope.READ})}]
+)
+def test_no_row_is_bought_by_a_key_that_was_revoked_or_may_no_more(changes: dict[str, Any] | None) -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15), by=KEY)
+    look(scene, batch)
+    end_all(scene, batch)
+    scene.keys_by_id.changed[KEY.id] = None if changes is None else KEY.model_copy(update=changes)
+    assert look(scene, batch)
+    assert len(generations(scene, batch)) == 10
+    reason = now(scene, batch).stop_reason
+    assert reason is not None
+    assert reason.code == "key"
+
+
+def test_rows_are_bought_as_their_key_may_now() -> None:
+    scene = Scene()
+    batch = prepared(scene, *rows(15), by=KEY)
+    look(scene, batch)
+    end_all(scene, batch)
+    scene.keys_by_id.changed[KEY.id] = KEY.model_copy(update={"models": ("qwen-image-plus",)})
+    look(scene, batch)
+    assert len(generations(scene, batch)) == 10
+    assert tally(scene, batch).refused == 5
 
 
 def test_row_is_started_as_long_as_all_records_are_there() -> None:

@@ -7,14 +7,14 @@ change brings back what was revoked beside it.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, error_code, plain_values, record_values
-from easel.aws.keys import key_item, key_row, secrets_row
+from easel.aws.keys import age, key_item, key_row, secrets_row
 from easel.aws.many import KEYS_MAX, listed
 from easel.aws.tenants import tenant_row
 from easel.aws.transactions import ConditionsNotMetError, write_all
@@ -28,7 +28,7 @@ from easel.ports import Clock
 PAGE_KEYS_MAX = 1000  # of some 500 bytes each as JSON
 Row = dict[str, Any]
 Secrets = Sequence[tuple[Row, ApiKey]]  # oldest first
-EARLIEST, LAST = datetime.min.replace(tzinfo=UTC), "~"  # sorts after all that ids and prefixes are made of
+LAST = "~"  # sorts after all that ids and prefixes are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class DynamoKeyBook:
             if len(found) == PAGE_KEYS_MAX:
                 last = found[-1].key
                 return KeyPage(found, f"{last.tenant}/{last.id}")
-            found.append(_booked(sorted(secrets, key=_age)))
+            found.append(_booked(sorted(secrets, key=age)))
         return KeyPage(found, None)
 
     def change(self, key_id: str, change: Callable[[ApiKey], ApiKey]) -> BookedKey:
@@ -136,7 +136,7 @@ class DynamoKeyBook:
         found = [(row, ApiKey.model_validate(one)) for row in rows if (one := self._item(row)) is not None]
         if not found:
             raise NotFoundError(f"There is no key {key_id!r}.")
-        return _Kept(version, found if item else sorted(found, key=lambda one: _age(one[1])))
+        return _Kept(version, found if item else sorted(found, key=lambda one: age(one[1])))
 
     def _item(self, row: Row) -> dict[str, Any] | None:
         answer = self._client.get_item(TableName=self._table, Key=row, ConsistentRead=True)
@@ -186,10 +186,6 @@ class DynamoKeyBook:
 
 def _booked(keys: Sequence[ApiKey]) -> BookedKey:
     return BookedKey(key=keys[-1], former=keys[-2] if len(keys) > 1 else None)
-
-
-def _age(key: ApiKey) -> datetime:
-    return key.created_at or EARLIEST
 
 
 def _unchanged(version: int) -> dict[str, Any]:

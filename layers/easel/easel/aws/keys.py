@@ -7,17 +7,21 @@ pk "rate#OWNER"  sk a minute  how many requests an owner of a limit made in it
 
 import hashlib
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
+from easel.aws.many import list_query, listed
 from easel.domain.tenancy import ApiKey
+from easel.ports import Clock
 
 CACHE_SECONDS = 30.0  # how long a revoked key may still work
 CACHED_MAX = 1000
 COUNT_SECONDS = 300  # that a minute's count is kept
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LISTED_SECONDS = 60  # after which the index has what was written, by far
 
 
 def key_row(secret: str) -> dict[str, Any]:
@@ -29,6 +33,11 @@ def key_item(row: dict[str, Any], key: ApiKey) -> dict[str, Any]:
     """What is known of a key, under the primary key of one of its secrets."""
     lists = {"list_pk": "keys", "list_sk": f"{key.tenant}#{key.id}#{key.prefix}"}
     return row | attributes(record_values(key) | lists)
+
+
+def age(key: ApiKey) -> datetime:
+    """By which secrets of a key are sorted, oldest first."""
+    return key.created_at or EARLIEST
 
 
 def secrets_row(key_id: str) -> dict[str, Any]:
@@ -66,6 +75,32 @@ class DynamoApiKeys:
             self._cache.clear()
         self._cache[digest] = (time.monotonic() + CACHE_SECONDS, key)
         return key
+
+
+class DynamoKeysById:
+    """The port `KeysById`: a query of the index and a read of the secrets, then from memory for a while."""
+
+    def __init__(self, client: Any, table: str, clock: Clock) -> None:
+        self._client = client
+        self._table = table
+        self._clock = clock
+        self._cache: dict[str, tuple[float, ApiKey | None]] = {}
+
+    def now(self, key: ApiKey) -> ApiKey | None:
+        """By its newest secret."""
+        known = self._cache.get(key.id)
+        if known is None or known[0] <= time.monotonic():
+            known = self._cache[key.id] = (time.monotonic() + CACHE_SECONDS, self._read(key))
+        return known[1]
+
+    def _read(self, key: ApiKey) -> ApiKey | None:
+        made, now = key.created_at, self._clock.now()
+        if made is not None and (now - made).total_seconds() < LISTED_SECONDS:
+            return key
+        query = list_query(self._table, "keys", f"{key.tenant}#{key.id}#")
+        items = listed(self._client, self._table, self._client.query(**query), self._clock)
+        found = [ApiKey.model_validate(plain_values(item)) for item in items]
+        return max(found, key=age, default=None)
 
 
 class DynamoQuotas:

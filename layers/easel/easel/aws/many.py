@@ -37,13 +37,18 @@ def read_many(
     return found
 
 
-def list_query(table: str, name: str) -> dict[str, Any]:
-    """The query of a list, newest first. It finds keys: what lies under them is to be read."""
+def list_query(table: str, name: str, first: str = "") -> dict[str, Any]:
+    """The query of a list, newest first, or of what begins so in it. It finds keys: what lies under them is
+    to be read."""
+    condition, values = "list_pk = :list", {":list": {"S": name}}
+    if first:
+        condition += " AND begins_with(list_sk, :first)"
+        values[":first"] = {"S": first}
     return {
         "TableName": table,
         "IndexName": "by_tenant",
-        "KeyConditionExpression": "list_pk = :list",
-        "ExpressionAttributeValues": {":list": {"S": name}},
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": values,
         "ScanIndexForward": False,
     }
 

@@ -8,6 +8,7 @@ from easel.catalogue import Catalogue
 from easel.domain.batch import Batch, chunk_key
 from easel.domain.generation import Generation, GenerationError, Origin
 from easel.domain.reading import request_of
+from easel.domain.tenancy import Scope
 from easel.errors import (
     BudgetReachedError,
     ConflictError,
@@ -17,6 +18,7 @@ from easel.errors import (
     RequestError,
     VersionConflictError,
 )
+from easel.key_ports import KeysById
 from easel.ports import BatchStore, Clock, Files, GenerationStore, Hold
 from easel.steps.create import Creator, most_usd
 from easel.steps.create import Row as RowIdentity
@@ -64,6 +66,7 @@ class Feeder:
     creator: Creator
     catalogue: Catalogue
     clock: Clock
+    keys: KeysById
     kept_days: int  # records are
 
     def feed(self, batch_id: str, number: int) -> dict[str, Any]:
@@ -72,7 +75,8 @@ class Feeder:
         Which rows were started is read from their generations, whose ids follow from the row: a look that
         runs twice, or anew after a stop, starts none again.
         """
-        batch = self._stopped_by_age(self._stopped_by_failures(load_batch(self.batches, batch_id)))
+        batch = self._by_its_key(self._stopped_by_age(load_batch(self.batches, batch_id)))
+        batch = self._stopped_by_failures(batch)
         rows = self.reporter.rows(batch_id, number)
         known = self.generations.get_many([row_id(batch, row) for row in rows])
         numbers = {row["row"] for row in rows}
@@ -161,6 +165,17 @@ class Feeder:
             return batch
         message = "Records of its first rows will go soon; rows that were not started go into a new batch."
         return self._stop(batch, "too_old", message)
+
+    def _by_its_key(self, batch: Batch) -> Batch:
+        """Rows are bought as the key may now, and none by one that was revoked."""
+        if batch.key is None or not batch.starts_rows:
+            return batch
+        key = self.keys.now(batch.key)
+        if key is None or not key.works_at(self.clock.now()) or Scope.BATCH not in key.scopes:
+            return self._stop(
+                batch, "key", "Its API key was revoked or has ended; another one may resume it."
+            )
+        return batch.having(key=key)
 
     def _stop(self, batch: Batch, code: str, message: str) -> Batch:
         """The batch as it is stored now: stopped, by us or by somebody else in between."""

@@ -1,5 +1,7 @@
 """What carries batches: the steps Prepare, Feed and Collect."""
 
+from easel.aws.clients import client
+from easel.aws.keys import DynamoKeysById
 from easel.runtime import SystemClock
 from easel.settings import retention_days, setting
 from easel.steps.collect import Collector
@@ -32,7 +34,7 @@ def feeder() -> Feeder:
     """The Feed step."""
     return Feeder(
         batches(), store(), files(), reporter(), creator(inbox()), catalogue(), SystemClock(),
-        retention_days(),
+        DynamoKeysById(client("dynamodb"), setting("EASEL_TABLE"), SystemClock()), retention_days(),
     )  # fmt: skip
 
 
