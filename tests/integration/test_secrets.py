@@ -131,7 +131,9 @@ def happen_over_http(scene: Scene) -> None:
 
 def happen_inside_the_account(scene: Scene) -> None:
     """A batch that was dropped, with rows that are refused; events and workflows, refused too."""
-    rows = [{"model": "qwen-image-max", "prompt": PROMPT, "n": n, "route": ASYNC} for n in (1, 99)]
+    webhook = {"url": f"{scene.receiver.url}/told?token={TOKEN}", "secret": OWN_SECRET}
+    row = {"model": "qwen-image-max", "prompt": PROMPT, "route": ASYNC, "webhook": webhook}
+    rows = [row, row | {"n": 99}]
     Inbox(scene.stack).drop("requests/a.jsonl", "\n".join(map(json.dumps, rows)))
     account = AccountCaller(scene.stack)
     account.publish({"model": "qwen-image-max", "prompt": PROMPT, "n": 99, "correlation_id": "c"})
@@ -204,10 +206,13 @@ def table(scene: Scene) -> str:
 
 
 def objects(scene: Scene) -> str:
-    """Every object of the image bucket, its key, its metadata and its bytes."""
+    """Every object of the image bucket, its key, metadata and bytes; but for the rows of batches, which lie
+    there as they came."""
     s3, bucket = scene.stack.aws.client("s3"), scene.stack.outputs["ImageBucketName"]
     told = ""
     for key in listed(s3, bucket, ""):
+        if "/work/rows/" in key:
+            continue
         found = s3.get_object(Bucket=bucket, Key=key)
         told += f"{key} {found['Metadata']} {found['Body'].read().decode('latin-1')}\n"
     return told
