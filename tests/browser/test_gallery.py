@@ -304,6 +304,7 @@ def test_copied_code_runs_and_asks_for_the_same(
     odd = made if of == "made" else edited
     page = console(f"#/gallery/{odd['id']}", key=shop.caller.key)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.wait_for_load_state("networkidle")  # what comes in above moves what is to be clicked
     chosen = page.get_by_role("radio", name=language)
     page.locator("label").filter(has=chosen).click()
     expect(chosen).to_be_checked()

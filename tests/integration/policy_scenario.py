@@ -170,14 +170,14 @@ class Scenes(Stage):
     def lose_chunk(self) -> None:
         """A batch is collected while a chunk of it has not been reported on."""
         made = self.begun_batch()
-        assert self.invoke("CollectFunction", {"id": made})["status"] in ("stopped", "completed")
+        assert self.collect(made)["status"] in ("stopped", "completed")
 
     def break_off(self) -> None:
         """Collecting breaks off when more than one part of its results is written."""
         batch = self.broken_batch(carrier=0)
-        self.invoke("CollectFunction", {"id": batch.id}, wrong=True)
+        self.collect(batch.id, wrong=True)
         self.put_reports(batch, b"")
-        self.invoke("CollectFunction", {"id": batch.id})
+        self.collect(batch.id)
 
     def mend_batch(self) -> None:
         """Batches whose executions ended: one goes on, one is ended as it stands, at the second attempt."""

@@ -204,12 +204,23 @@ class Stage:
 
     def look_after(self, carried_id: str, *, wrong: bool = False) -> None:
         """What Reconcile does when an execution ended badly; it may meet itself, since it is told of that."""
+        failed, given = self._given_alone("ReconcileFunction", {"detail": {"name": carried_id}})
+        assert failed == wrong, given
+
+    def collect(self, batch_id: str, *, wrong: bool = False) -> Any:
+        """What Collect gives, which may meet the batch's own execution."""
+        failed, given = self._given_alone("CollectFunction", {"id": batch_id})
+        assert failed == wrong, given
+        return given
+
+    def _given_alone(self, function: str, event: dict[str, Any]) -> tuple[bool, Any]:
+        """As `given`, once nobody else moves the same record at the same moment."""
         for _ in range(TURNS_MAX):
-            failed, given = self.given("ReconcileFunction", {"detail": {"name": carried_id}})
+            failed, given = self.given(function, event)
             if not failed or given["errorType"] != "VersionConflictError":
                 break
             time.sleep(0.2)
-        assert failed == wrong, given
+        return failed, given
 
     def invoke(self, function: str, event: dict[str, Any], *, wrong: bool = False) -> Any:
         """What a function gives; `wrong`: it fails."""

@@ -30,7 +30,6 @@ pytestmark = [
 
 READY = re.compile(r"^ready (http://127\.0\.0\.1:\d+)$", re.MULTILINE)
 START_LIMIT_SECONDS = 120.0
-RESTART_LIMIT_SECONDS = 15.0
 END_LIMIT_SECONDS = 30.0
 LISTENING = "0A"  # a socket's state in /proc/net/tcp
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1 and ::1, as /proc writes them
@@ -227,10 +226,8 @@ def test_sigterm_stops_everything_and_the_next_start_finds_the_data(run: Run, da
 
     left = data / "tmp" / "of-a-function-that-was-killed"
     left.mkdir()
-    started = time.monotonic()
     again = start(data)
     caller = EaselCaller(again.url, key)
-    assert time.monotonic() - started < RESTART_LIMIT_SECONDS
     after = caller.call("GET", f"/v1/generations/{before[0]['id']}").body
     assert after["status"] == "succeeded"
     picture = urllib.request.urlopen(after["images"][0]["url"], timeout=10).read()
