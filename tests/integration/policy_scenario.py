@@ -137,7 +137,7 @@ class Scenes(Stage):
             {"model": EDIT, "prompt": "dusk", "images": images, "webhook": f"{self.receiver.url}/row"}
             for images in self.images()
         ]
-        batch = self.batch_of(self.administrator, {"rows": rows, "max_cost_usd": "5"})
+        batch = self.batch_of(self.buyer(), {"rows": rows, "max_cost_usd": "5"})
         assert batch["rows"]["succeeded"] == len(rows), batch
         for name in FILES:
             fetch(batch["files"][name])
@@ -184,7 +184,6 @@ class Scenes(Stage):
         self.abandoned("BatchStateMachineArn", made := self.begun_batch())
         self.look_after(made)
         batch = self.broken_batch(carrier=10)
-        self.spent("BatchStateMachineArn", f"{batch.id}-10")
         self.look_after(batch.id, wrong=True)
         self.put_reports(batch, b"")
         self.look_after(batch.id)
@@ -207,10 +206,10 @@ class Scenes(Stage):
             "status": DeliveryStatus.PENDING,
             "next_attempt_at": now,
         }
+        self.spent("DeliverStateMachineArn", left["id"])
         self.deliveries.create(
             Delivery.model_validate({**dict(delivery), **left, "attempts": (), "version": 0})
         )
-        self.spent("DeliverStateMachineArn", left["id"])
         self.look_after(left["id"])
 
     def sweep(self) -> None:

@@ -12,9 +12,11 @@ import urllib3
 
 from easel.aws.batches import DynamoBatches
 from easel.aws.deliveries import DynamoDeliveries
+from easel.aws.keys import put_api_key
 from easel.aws.table import DynamoGenerations
 from easel.domain.batch import Batch, BatchStatus, Source, chunk_key
-from easel.domain.ids import batch_id_of
+from easel.domain.ids import batch_id_of, new_key_id
+from easel.domain.tenancy import ApiKey, new_secret, visible
 from easel.errors import VersionConflictError
 from easel.runtime import SystemClock
 from local.stack import STACK, LocalStack
@@ -42,10 +44,10 @@ class Stage:
         self.account, self.inbox = AccountCaller(stack), Inbox(stack)
         self.bucket = stack.outputs["ImageBucketName"]
         self.s3, self.lambdas = stack.aws.client("s3"), stack.aws.client("lambda")
-        records = stack.aws.client("dynamodb"), stack.outputs["TableName"]
-        self.batches = DynamoBatches(*records, 1, self.clock)
-        self.deliveries = DynamoDeliveries(*records, 1, self.clock)
-        self.generations = DynamoGenerations(*records, 1, self.clock)
+        self.records = stack.aws.client("dynamodb"), stack.outputs["TableName"]
+        self.batches = DynamoBatches(*self.records, 1, self.clock)
+        self.deliveries = DynamoDeliveries(*self.records, 1, self.clock)
+        self.generations = DynamoGenerations(*self.records, 1, self.clock)
 
     def prepare(self) -> None:
         """Make what several scenes use."""
@@ -62,6 +64,13 @@ class Stage:
         """A caller of such a tenant, whose calls are counted."""
         asks = {"tenant": self.limited(**limits), "limits": {"per_minute": 1000}}
         return EaselCaller(self.stack.url, asked(self.administrator, "POST", "/v1/keys", asks)["secret"])
+
+    def buyer(self) -> EaselCaller:
+        """A caller of the administrator's tenant, whose key the index has had for long."""
+        secret, made = new_secret(), self.clock.now() - timedelta(hours=1)
+        key = ApiKey(id=new_key_id(made), tenant="default", prefix=visible(secret), created_at=made)
+        put_api_key(*self.records, secret, key)
+        return EaselCaller(self.stack.url, secret)
 
     def told(self, caller: EaselCaller, generation_id: str, count: int) -> None:
         """Wait until a generation's webhook was told so often."""
@@ -158,9 +167,10 @@ class Stage:
         now, source = self.clock.now(), Source(bucket=self.bucket, key=f"{new_name()}.jsonl", etag="0")
         batch = Batch(
             id=batch_id_of("default", source.key), tenant="default", source=source, created_at=now,
-            updated_at=now - timedelta(hours=1), status=BatchStatus.RUNNING, prepared=True, rows=1, chunks=3,
-            carrier=carrier,
+            updated_at=now, status=BatchStatus.RUNNING, prepared=True, rows=1, chunks=3, carrier=carrier,
         )  # fmt: skip
+        if carrier:  # before Reconcile, which comes each minute, can start it
+            self.spent("BatchStateMachineArn", f"{batch.id}-{carrier}")
         self.batches.create(batch)
         self.put_reports(batch, b"what is this\n")
         row: dict[str, Any] = {"row": 1, "custom_id": None, "tenant": "default", "request": {}}
