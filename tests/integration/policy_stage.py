@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import Any
 
 import urllib3
+from botocore.exceptions import ClientError
 
 from easel.aws.batches import DynamoBatches
 from easel.aws.deliveries import DynamoDeliveries
+from easel.aws.items import error_code
 from easel.aws.keys import put_api_key
 from easel.aws.table import DynamoGenerations
 from easel.domain.batch import Batch, BatchStatus, Source, chunk_key
@@ -198,7 +200,11 @@ class Stage:
         self.stack.aws.client("stepfunctions").start_execution(
             stateMachineArn=self.stack.outputs[machine], name=execution, input='{"id": "nothing"}'
         )
-        self.abandoned(machine, execution)
+        try:
+            self.abandoned(machine, execution)
+        except ClientError as error:
+            if error_code(error) != "ValidationException":  # it has ended by itself
+                raise
 
     def worn_out(self, generation_id: str) -> None:
         """Let as many executions have carried a generation as may."""
