@@ -138,6 +138,7 @@ def end_processes(stack: LocalStack, function: str = "") -> None:
     limit = time.monotonic() + PATIENCE_SECONDS
     while ended & set(function_processes(stack)) and time.monotonic() < limit:
         time.sleep(LOOK_SECONDS)
+    time.sleep(LOOK_SECONDS)  # in which the pool finds them gone
 
 
 def report(stack: LocalStack, units: Sequence[Unit], policies: Policies, played: Played) -> list[Unit]:
