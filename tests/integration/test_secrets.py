@@ -268,3 +268,9 @@ def test_callers_words_are_in_no_log_and_no_refusal(place: Callable[[Scene], str
 def test_what_is_searched_tells_of_the_generations(place: Callable[[Scene], str], scene: Scene) -> None:
     assert "gen_" in place(scene)
     assert scene.vendor.keys() == [vendor_key(ROTATED), vendor_key(ROTATED, 2)], "and the rotation was seen"
+
+
+def test_functions_log_what_they_have_to_say_and_no_librarys_small_talk(scene: Scene) -> None:
+    said = logs(scene)
+    assert '"level":"INFO"' in said
+    assert "botocore" not in said

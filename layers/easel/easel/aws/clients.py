@@ -1,5 +1,6 @@
 """boto3 clients with time-outs and botocore's own bounded retries, which alone repeat AWS calls."""
 
+import logging
 import os
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,8 @@ CONFIG = Config(
 AMAZON = Path(__file__).with_name("amazon.pem")
 OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")  # how their regions begin
 OWN_CHOICE = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")  # by which botocore is told of other certificates
+# It would tell at each start where it found credentials and endpoints.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 @cache  # bounded by the five services that Easel calls
