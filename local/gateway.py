@@ -101,6 +101,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def version_string(self) -> str:
         return "easel-local"
 
+    def handle(self) -> None:
+        # A caller may reset a connection that nothing is asked on any more.
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def _pass_on(self) -> None:
         upstream = http.client.HTTPConnection(
             "127.0.0.1", self.server.aws_port, timeout=INTEGRATION_TIMEOUT_SECONDS

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import http.server
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -174,3 +175,16 @@ def test_an_emulator_that_is_gone_gives_500() -> None:
     answer = urllib3.request("GET", served.url, retries=False)
     served.stop()
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
+
+
+def test_a_caller_who_resets_the_connection_is_no_fault(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(threading.enumerate())
+    with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), timeout=5) as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert caller.recv(65_536).startswith(b"HTTP/1.1 200")
+    deadline = time.monotonic() + 5
+    while left := set(threading.enumerate()) - before:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+    assert capsys.readouterr().err == ""
