@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import sys
 import termios
@@ -58,6 +59,8 @@ def on_a_terminal(
     process, terminal = pty.fork()
     if process == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        # As an interactive shell starts it; tests that run in the background were given Ctrl-C to ignore.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         # Not `execv`: readline, which pytest imports, has set COLUMNS behind Python's back.
         given = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         os.execve(EASEL, [str(EASEL), *words], given | {"TERM": "xterm-256color"} | dict(environment or {}))
