@@ -171,12 +171,13 @@ class Stage:
             id=batch_id_of("default", source.key), tenant="default", source=source, created_at=now,
             updated_at=now, status=BatchStatus.RUNNING, prepared=True, rows=1, chunks=3, carrier=carrier,
         )  # fmt: skip
-        if carrier:  # before Reconcile, which comes each minute, can start it
-            self.spent("BatchStateMachineArn", f"{batch.id}-{carrier}")
-        self.batches.create(batch)
+        # The record last: Reconcile comes each minute, and when an execution has ended, and would go on.
         self.put_reports(batch, b"what is this\n")
         row: dict[str, Any] = {"row": 1, "custom_id": None, "tenant": "default", "request": {}}
         self.put(chunk_key(batch.id, "rows", 3), json.dumps(row).encode())
+        if carrier:
+            self.spent("BatchStateMachineArn", f"{batch.id}-{carrier}")
+        self.batches.create(batch)
         return batch
 
     def put_reports(self, batch: Batch, second: bytes) -> None:
