@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from easel.aws.files import PART_BYTES, S3Files, S3Inbox
 from easel.errors import FileChangedError, ImageInvalidError, ImageUnavailableError
@@ -287,11 +288,30 @@ def test_names_of_metadata_are_lower_case(place: Place) -> None:
     assert place.inbox.find(KEY).metadata == {"prompt": "A Fox"}
 
 
-def test_file_that_is_not_there_is_unavailable(place: Place) -> None:
+@pytest.mark.parametrize("key", ["nothing", "", "\u4e2d" * 400])
+def test_file_that_is_not_there_is_unavailable(place: Place, key: str) -> None:
     with pytest.raises(ImageUnavailableError):
-        place.inbox.find("nothing")
+        place.inbox.find(key)
     with pytest.raises(ImageUnavailableError):
-        place.inbox.read("nothing", 10)
+        place.inbox.read(key, 10)
+
+
+@pytest.mark.parametrize(("call", "code"), [("head_object", "403"), ("get_object", "AccessDenied")])
+def test_refusal_to_who_may_not_list_is_an_unavailable_file(s3: Any, call: str, code: str) -> None:
+    inbox = S3Inbox(s3, "easel-inbox")
+    with Stubber(s3) as stubbed:
+        stubbed.add_client_error(call, code, http_status_code=403)
+        with pytest.raises(ImageUnavailableError):
+            _ = inbox.find(KEY) if call == "head_object" else inbox.read(KEY, 10)
+
+
+@pytest.mark.parametrize(("call", "code"), [("head_object", "503"), ("get_object", "SlowDown")])
+def test_inbox_out_of_order_is_no_missing_file(s3: Any, call: str, code: str) -> None:
+    inbox = S3Inbox(s3, "easel-inbox")
+    with Stubber(s3) as stubbed:
+        stubbed.add_client_error(call, code, http_status_code=503)
+        with pytest.raises(ClientError):
+            _ = inbox.find(KEY) if call == "head_object" else inbox.read(KEY, 10)
 
 
 def test_file_is_read_up_to_the_bytes_allowed(place: Place) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from easel.aws.images import S3Images
 from easel.domain.generation import Image
@@ -75,6 +77,21 @@ def test_bytes_for_a_later_step_are_read_back(bucket: Bucket) -> None:
         sizes = [len(chunk) for chunk in chunks]
     assert sum(sizes) == 200_000
     assert max(sizes) <= 64 * 1024
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
+def test_refusal_to_who_may_not_list_is_an_unavailable_image(s3: Any, code: str) -> None:
+    with Stubber(s3) as stubbed:
+        stubbed.add_client_error("get_object", code, http_status_code=403)
+        with pytest.raises(ImageUnavailableError):
+            S3Images(s3, "easel-images").read("incoming/g/1-0")
+
+
+def test_bucket_out_of_order_is_no_missing_image(s3: Any) -> None:
+    with Stubber(s3) as stubbed:
+        stubbed.add_client_error("get_object", "SlowDown", http_status_code=503)
+        with pytest.raises(ClientError):
+            S3Images(s3, "easel-images").read("incoming/g/1-0")
 
 
 def test_key_without_an_object_is_an_unavailable_image(bucket: Bucket) -> None:

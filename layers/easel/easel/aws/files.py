@@ -4,9 +4,10 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from easel.aws.items import error_code
+from easel.aws.objects import NOT_THERE, unavailable_where_missing
 from easel.domain.batch import Source
 from easel.errors import FileChangedError, ImageInvalidError, ImageUnavailableError
 from easel.ports import InboxObject
@@ -16,7 +17,10 @@ CHUNK_BYTES = 256 * 1024
 # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html): results of up to 80 GB.
 PART_BYTES = 8 * 1024 * 1024
 LINK_SECONDS = 3600
-GONE = ("NoSuchKey", "404", "PreconditionFailed", "412", "NoSuchBucket", "AccessDenied")
+# Of an object's key (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+KEY_BYTES_MAX = 1024
+GONE = (*NOT_THERE, "PreconditionFailed", "412", "NoSuchBucket")
+NO_OBJECT = "there is no such object in the inbox"
 PAST_THE_END = ("InvalidRange", "416")
 
 
@@ -134,10 +138,8 @@ class S3Inbox:
 
     def read(self, key: str, bytes_max: int) -> bytes:
         """The whole object, if it is not too large."""
-        try:
+        with _found(key):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        except (ClientError, BotoCoreError) as error:
-            raise ImageUnavailableError("there is no such object in the inbox") from error
         with answer["Body"] as body:
             if answer["ContentLength"] > bytes_max:
                 raise ImageInvalidError(f"has {answer['ContentLength']} bytes, at most {bytes_max} are taken")
@@ -146,9 +148,16 @@ class S3Inbox:
 
     def find(self, key: str) -> InboxObject:
         """One HeadObject."""
-        try:
+        with _found(key):
             found = self._client.head_object(Bucket=self._bucket, Key=key)
-        except (ClientError, BotoCoreError) as error:
-            raise ImageUnavailableError("there is no such object in the inbox") from error
         source = Source(bucket=self._bucket, key=key, etag=found["ETag"].strip('"'))
         return InboxObject(source, {name.lower(): value for name, value in found["Metadata"].items()})
+
+
+@contextmanager
+def _found(key: str) -> Iterator[None]:
+    """Raises ImageUnavailableError for an object that is not there, as none of this key can be."""
+    if not 1 <= len(key.encode()) <= KEY_BYTES_MAX:
+        raise ImageUnavailableError(NO_OBJECT)
+    with unavailable_where_missing(NO_OBJECT):
+        yield

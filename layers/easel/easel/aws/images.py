@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from easel.aws.objects import unavailable_where_missing
 from easel.domain.generation import Image
 from easel.domain.ids import tenant_mark
-from easel.errors import ImageUnavailableError
 
 CHUNK_BYTES = 64 * 1024
 LINK_SECONDS = 3600  # of a link that is signed when a generation is read
@@ -54,10 +52,8 @@ class S3Images:
     @contextmanager
     def open(self, key: str) -> Iterator[Iterator[bytes]]:
         """The object in chunks."""
-        try:
+        with unavailable_where_missing(f"{key} is not there"):
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-        except (ClientError, BotoCoreError) as error:
-            raise ImageUnavailableError(f"{key} cannot be read") from error
         with body:
             yield body.iter_chunks(CHUNK_BYTES)
 

@@ -2,15 +2,9 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from easel.aws.items import error_code
-from easel.errors import ImageInvalidError, ImageUnavailableError
+from easel.aws.objects import unavailable_where_missing
+from easel.errors import ImageInvalidError
 from easel.ports import UploadForm
-
-# Who may not list a bucket is told 403 for an object that is not there
-# (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html).
-NOT_THERE = ("NoSuchKey", "404", "AccessDenied", "403")
 
 
 class S3Uploads:
@@ -38,12 +32,8 @@ class S3Uploads:
 
     def read(self, key: str, bytes_max: int) -> bytes:
         """The whole object, if it is not too large."""
-        try:
+        with unavailable_where_missing("there is no such upload"):
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
-        except ClientError as error:
-            if error_code(error) in NOT_THERE:
-                raise ImageUnavailableError("there is no such upload") from error
-            raise
         with answer["Body"] as body:
             if answer["ContentLength"] > bytes_max:
                 raise ImageInvalidError(f"has {answer['ContentLength']} bytes, at most {bytes_max} are taken")
