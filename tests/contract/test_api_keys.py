@@ -112,35 +112,80 @@ def test_memory_is_bounded(dynamodb: Any, name: str, monkeypatch: pytest.MonkeyP
     assert counting.reads == 5, "the first one was forgotten"
 
 
+class Days:
+    """The time that passes, and what is known of keys by their ids meanwhile."""
+
+    def __init__(self, client: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds, self.clock = 1000.0, FakeClock()
+        monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: self.seconds)
+        self.book, self.known = (
+            DynamoKeyBook(client, name, self.clock),
+            DynamoKeysById(client, name, self.clock),
+        )
+
+    def later(self, by: float = keys.CACHE_SECONDS + 1) -> None:
+        """Let so many seconds pass."""
+        self.seconds += by
+        self.clock.sleep(by)
+
+
 def test_key_is_known_by_its_id_as_its_newest_secret_has_it_until_it_is_revoked(
     dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds, clock = [1000.0], FakeClock()
-    monkeypatch.setattr("easel.aws.keys.time.monotonic", lambda: seconds[0])
+    days = Days(dynamodb, name, monkeypatch)
+    days.book.create("acme")
+    _, made = days.book.create("acme")
+    assert days.known.now(made) == made
+    days.later(1)
+    days.book.rotate(made.id, timedelta(hours=1))
+    changed = days.book.change(made.id, lambda key: key.model_copy(update={"models": ("m",)})).key
+    assert days.known.now(made) == made, "from memory"
+    days.later()
+    assert days.known.now(made) == changed
+    days.book.revoke(made.id)
+    days.later()
+    assert days.known.now(made) is None
 
-    def later(by: float = keys.CACHE_SECONDS + 1) -> None:
-        seconds[0] += by
-        clock.sleep(by)
 
-    book, known = DynamoKeyBook(dynamodb, name, clock), DynamoKeysById(dynamodb, name, clock)
-    book.create("acme")
+def test_key_that_was_revoked_as_soon_as_it_was_made_is_known_to_be(dynamodb: Any, name: str) -> None:
+    book = DynamoKeyBook(dynamodb, name, FakeClock())
     _, made = book.create("acme")
-    later(keys.LISTED_SECONDS + 1)
-    assert known.now(made) == made
-    book.rotate(made.id, timedelta(hours=1))
-    later(1)
-    changed = book.change(made.id, lambda key: key.model_copy(update={"models": ("m",)})).key
-    assert known.now(made) == made, "from memory"
-    later()
-    assert known.now(made) == changed
     book.revoke(made.id)
-    later()
-    assert known.now(made) is None
+    assert DynamoKeysById(dynamodb, name, FakeClock()).now(made) is None
 
 
-def test_key_that_the_index_may_not_list_yet_is_not_taken_for_revoked(dynamodb: Any, name: str) -> None:
-    clock = FakeClock()
-    young = known_key().model_copy(update={"created_at": clock.now()})
-    assert DynamoKeysById(dynamodb, name, clock).now(young) == young
-    clock.sleep(keys.LISTED_SECONDS)
-    assert DynamoKeysById(dynamodb, name, clock).now(young) is None
+def test_key_whose_secrets_no_item_has_is_known_by_the_index_until_it_is_revoked(
+    dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = Days(dynamodb, name, monkeypatch)
+    put_api_key(dynamodb, name, KEY, known_key())
+    assert days.known.now(known_key()) == known_key()
+    days.book.revoke(known_key().id)
+    days.later()
+    assert days.known.now(known_key()) is None
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_key_that_gets_another_secret_while_it_is_looked_at_is_not_taken_for_revoked(
+    dynamodb: Any, name: str, monkeypatch: pytest.MonkeyPatch, revoked: bool
+) -> None:
+    days = Days(dynamodb, name, monkeypatch)
+    _, made = days.book.create("acme")
+    read = dynamodb.batch_get_item
+    after: list[Any] = []
+
+    def slowly(**asked: Any) -> Any:
+        answer = read(**asked)
+        if not after:
+            ended = days.book.revoke(made.id) if revoked else days.book.rotate(made.id, timedelta(0))[1]
+            after.append(None if revoked else ended.key)
+        return answer
+
+    monkeypatch.setattr(dynamodb, "batch_get_item", slowly)
+    assert [days.known.now(made)] == after
+
+
+def test_key_of_which_only_the_names_of_secrets_are_left_is_a_revoked_one(dynamodb: Any, name: str) -> None:
+    secret, made = DynamoKeyBook(dynamodb, name, FakeClock()).create("acme")
+    dynamodb.delete_item(TableName=name, Key=keys.key_row(secret))
+    assert DynamoKeysById(dynamodb, name, FakeClock()).now(made) is None

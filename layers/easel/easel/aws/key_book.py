@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, error_code, plain_values, record_values
-from easel.aws.keys import age, key_item, key_row, secrets_row
+from easel.aws.keys import age, key_item, key_row, secret_rows, secrets_row
 from easel.aws.many import KEYS_MAX, listed
 from easel.aws.tenants import tenant_row
 from easel.aws.transactions import ConditionsNotMetError, write_all
@@ -131,8 +131,7 @@ class DynamoKeyBook:
             rows = [row for row, key in self._index(None, None) if key.id == key_id]
             version = 0
         else:
-            rows = [{"pk": {"S": pk}, "sk": {"S": "key"}} for pk in item["secrets"]]
-            version = item["version"]
+            rows, version = secret_rows(item), item["version"]
         found = [(row, ApiKey.model_validate(one)) for row in rows if (one := self._item(row)) is not None]
         if not found:
             raise NotFoundError(f"There is no key {key_id!r}.")

@@ -7,21 +7,22 @@ pk "rate#OWNER"  sk a minute  how many requests an owner of a limit made in it
 
 import hashlib
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from easel.aws.items import attributes, epoch, error_code, plain_values, record_values
-from easel.aws.many import list_query, listed
+from easel.aws.many import list_query, read_many
 from easel.domain.tenancy import ApiKey
 from easel.ports import Clock
 
 CACHE_SECONDS = 30.0  # how long a revoked key may still work
 CACHED_MAX = 1000
 COUNT_SECONDS = 300  # that a minute's count is kept
+READS_MAX = 3  # where a key gets another secret between the read of which it has and that of these
 EARLIEST = datetime.min.replace(tzinfo=UTC)
-LISTED_SECONDS = 60  # after which the index has what was written, by far
 
 
 def key_row(secret: str) -> dict[str, Any]:
@@ -43,6 +44,11 @@ def age(key: ApiKey) -> datetime:
 def secrets_row(key_id: str) -> dict[str, Any]:
     """The primary key of the item that says which secrets a key has."""
     return {"pk": {"S": f"secrets#{key_id}"}, "sk": {"S": "key"}}
+
+
+def secret_rows(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The primary keys of the secrets that this item names, oldest first."""
+    return [{"pk": {"S": pk}, "sk": {"S": "key"}} for pk in values["secrets"]]
 
 
 def put_api_key(client: Any, table: str, secret: str, key: ApiKey) -> None:
@@ -78,7 +84,7 @@ class DynamoApiKeys:
 
 
 class DynamoKeysById:
-    """The port `KeysById`: a query of the index and a read of the secrets, then from memory for a while."""
+    """The port `KeysById`: reads of which secrets a key has and of them, then from memory for a while."""
 
     def __init__(self, client: Any, table: str, clock: Clock) -> None:
         self._client = client
@@ -94,13 +100,21 @@ class DynamoKeysById:
         return known[1]
 
     def _read(self, key: ApiKey) -> ApiKey | None:
-        made, now = key.created_at, self._clock.now()
-        if made is not None and (now - made).total_seconds() < LISTED_SECONDS:
-            return key
-        query = list_query(self._table, "keys", f"{key.tenant}#{key.id}#")
-        items = listed(self._client, self._table, self._client.query(**query), self._clock)
+        for _ in range(READS_MAX):
+            rows = self._secrets(key)
+            items = read_many(self._client, self._table, rows, self._clock)
+            if items or not rows:
+                break
         found = [ApiKey.model_validate(plain_values(item)) for item in items]
         return max(found, key=age, default=None)
+
+    def _secrets(self, key: ApiKey) -> list[dict[str, Any]]:
+        """The primary keys of its secrets; where no item has them, from the index."""
+        items = read_many(self._client, self._table, [secrets_row(key.id)], self._clock)
+        if items:
+            return secret_rows(plain_values(items[0]))
+        page = self._client.query(**list_query(self._table, "keys", f"{key.tenant}#{key.id}#"))
+        return [{name: item[name] for name in ("pk", "sk")} for item in page["Items"]]
 
 
 class DynamoQuotas:
