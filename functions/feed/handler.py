@@ -11,9 +11,9 @@ step = runtime.Provided(feeder)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Takes {"id", "key"}, gives {"id", "key", "done", "wait_seconds"}."""
+    """Takes {"id", "key", "looks"}, gives {"id", "key", "looks", "done", "wait_seconds"}."""
     given = BatchInput.model_validate(event)
     number = chunk_number(given.key or "")
-    after = step.get().feed(given.id, number)
+    after = step.get().feed(given.id, number, given.looks)
     runtime.logger().info("fed", batch_id=given.id, chunk=number, done=after["done"])
-    return {"id": given.id, "key": given.key, **after}
+    return {"id": given.id, "key": given.key, "looks": given.looks + 1, **after}

@@ -4,6 +4,7 @@ import re
 from copy import deepcopy
 from fnmatch import fnmatch
 
+from easel.catalogue import CATALOGUE
 from easel.domain.batch import Batch, Source, chunk_key
 from easel.domain.ids import batch_id_of
 from easel.steps.prepare import state_of
@@ -15,6 +16,8 @@ OUTER, INNER = BATCH.scopes
 MAP = OUTER.states["Run chunks"]
 COLLECT = "Collect results"
 BUCKET = {"Ref": "ImageBucket"}
+# "Maximum execution time" (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html)
+YEAR_SECONDS = 365 * 24 * 3600
 
 
 def batch() -> Batch:
@@ -37,6 +40,11 @@ def test_every_step_that_fails_goes_to_the_one_exit() -> None:
     assert MAP["Catch"]
 
 
+def test_a_million_rows_end_at_the_slowest_vendor_before_the_execution_does() -> None:
+    spacing = max(route.limits.spacing_seconds for route in CATALOGUE.routes.values())
+    assert 1_000_000 * spacing < BATCH.definition["TimeoutSeconds"] <= YEAR_SECONDS
+
+
 def test_choice_after_prepare_covers_every_word_that_it_says() -> None:
     choice = OUTER.states["What comes next"]
     said = {one["StringEquals"]: one["Next"] for one in choice["Choices"]}
@@ -52,7 +60,7 @@ def test_chunks_run_as_children_of_their_own_history() -> None:
 
 def test_map_reads_the_keys_of_the_chunks_and_hands_nothing_else_on() -> None:
     reader = MAP["ItemReader"]
-    assert reader["Resource"] == "arn:aws:states:::s3:listObjectsV2"
+    assert reader["Resource"] == "arn:${Partition}:states:::s3:listObjectsV2"
     assert reader["Parameters"] == {"Bucket": "${ImageBucketName}", "Prefix.$": "$.prefix"}
     assert MAP["ItemSelector"] == {"id.$": "$.id", "key.$": "$$.Map.Item.Value.Key"}
     assert MAP["ResultPath"] is None

@@ -193,9 +193,9 @@ def test_batchs_steps_hand_on_what_the_next_one_takes(scene: Scene) -> None:
     state = prepare.handler({"id": batch.id}, None)
     (key,) = scene.files.keys(state["prefix"])
     fed = feed.handler({"id": state["id"], "key": key}, None)
-    assert (fed["id"], fed["key"], fed["done"]) == (batch.id, key, False)
+    assert (fed["id"], fed["key"], fed["looks"], fed["done"]) == (batch.id, key, 1, False)
     end_all(scene, batch)
-    assert feed.handler(fed, None)["done"] is True
+    assert feed.handler(fed, None) == fed | {"looks": 2, "done": True, "wait_seconds": 0}
     ended = collect.handler(state, None)
     assert (ended["id"], ended["status"]) == (batch.id, "completed")
 

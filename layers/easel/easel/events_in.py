@@ -48,10 +48,12 @@ class CreateInput(BaseModel):
 
 
 class BatchInput(BaseModel):
-    """A batch step's input: the batch, and for the feed step its chunk, as the key of its rows."""
+    """A batch step's input: the batch, and for the feed step its chunk, as the key of its rows, and how often
+    this execution has looked at it."""
 
     id: str = Field(pattern=f"^{BATCH_ID.pattern}$")
     key: str | None = None
+    looks: int = Field(default=0, ge=0)
     fault: Fault | None = None
 
 

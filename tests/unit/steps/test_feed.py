@@ -111,6 +111,16 @@ def test_looks_are_some_seconds_apart_and_follow_the_routes_pace() -> None:
     assert 2 <= quick < slow <= 15
 
 
+def test_chunk_that_waits_for_a_day_does_not_fill_its_executions_history() -> None:
+    scene = Scene()
+    batch = prepared(scene, row(1, model="qwen-image", route="aimlapi/qwen-image"))
+    waits = [scene.feeder.feed(batch.id, 1, looks)["wait_seconds"] for looks in range(25_000 // 9)]
+    assert set(waits[:400]) == {waits[0]}, "a usual chunk is looked at as often as ever"
+    assert waits == sorted(waits)
+    assert max(waits) <= 300
+    assert sum(waits) > 24 * 3600
+
+
 def test_chunk_of_a_batch_that_does_not_exist_is_not_found() -> None:
     with pytest.raises(NotFoundError):
         Scene().feeder.feed("bat_01ARYZ6S410000000000000000", 1)

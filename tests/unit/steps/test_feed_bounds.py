@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from easel.catalogue import CATALOGUE, Catalogue
 from easel.domain.batch import Batch, BatchStatus
 from easel.domain.generation import Generation, Status
 from easel.domain.tenancy import ApiKey, Caller, Scope
@@ -175,6 +176,7 @@ def test_no_row_is_bought_by_a_key_that_was_revoked_or_may_no_more(changes: dict
     reason = now(scene, batch).stop_reason
     assert reason is not None
     assert reason.code == "key"
+    assert "was revoked, has ended, or may not have batches any more" in reason.message
 
 
 def test_rows_are_bought_as_their_key_may_now() -> None:
@@ -186,6 +188,21 @@ def test_rows_are_bought_as_their_key_may_now() -> None:
     look(scene, batch)
     assert len(generations(scene, batch)) == 10
     assert tally(scene, batch).refused == 5
+
+
+def test_batch_goes_on_with_its_other_rows_when_a_route_is_offered_no_more() -> None:
+    scene = Scene(at_once=2)
+    gone = [row(number, model="qwen-image", route="aimlapi/qwen-image") for number in range(1, 5)]
+    batch = prepared(scene, row(5), *gone)
+    look(scene, batch)
+    left = Catalogue.of([one for one in CATALOGUE.routes.values() if one.name != "aimlapi/qwen-image"])
+    creator = replace(scene.creator, catalogue=left)
+    scene.preparer = replace(scene.preparer, catalogue=left)
+    scene.feeder = replace(scene.feeder, catalogue=left, creator=creator)
+    assert prepare(scene, batch)["next"] == "run"
+    feed_all(scene, batch)
+    assert [one.origin.row for one in generations(scene, batch)] == [1, 2]
+    assert (tally(scene, batch).succeeded, tally(scene, batch).refused) == (2, 3)
 
 
 def test_row_is_started_as_long_as_all_records_are_there() -> None:

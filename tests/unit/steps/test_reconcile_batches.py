@@ -108,6 +108,20 @@ def test_executions_of_one_batch_are_bounded_and_then_it_ends_as_it_stands() -> 
     assert tally(scene, batch).started == 10
 
 
+def test_resumes_are_no_executions_that_died() -> None:
+    scene = Scene()
+    batch = dropped(scene, *rows(2))
+    for _ in range(CARRIERS_MAX):
+        scene.batcher.cancel(TENANT, batch.id)
+        run(scene, batch)
+        scene.batch_workflow.stop_all()
+        scene.batcher.resume(Caller(tenant=TENANT), batch.id, {})
+    assert now(scene, batch).carrier == CARRIERS_MAX
+    scene.batch_workflow.stop_all()
+    assert scene.reconciler.look_after(batch.id) == "restarted"
+    assert run(scene, batch)["status"] == "completed"
+
+
 def test_two_that_run_beside_each_other_start_one_execution() -> None:
     scene = Scene()
     batch = prepared(scene, *rows(2))

@@ -29,6 +29,10 @@ from easel.view import field_view
 TURNS_MAX = 5
 LOOK_SHARE = 0.25  # of a row's usual time, between two looks: each costs three transitions for up to ten rows
 LOOK_SECONDS_MIN, LOOK_SECONDS_MAX = 2, 15
+# An execution's history has 25,000 events, of which a look takes nine
+# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). A chunk that waits for long, as
+# for its tenant's other work, is looked at ever less often.
+LOOKS_BEFORE_TWICE, LATE_LOOK_SECONDS_MAX = 400, 300
 
 
 @dataclass(slots=True)
@@ -69,8 +73,8 @@ class Feeder:
     keys: KeysById
     kept_days: int  # records are
 
-    def feed(self, batch_id: str, number: int) -> dict[str, Any]:
-        """{"done": whether the chunk is done, "wait_seconds": until the next look}.
+    def feed(self, batch_id: str, number: int, looks: int = 0) -> dict[str, Any]:
+        """{"done": whether the chunk is done, "wait_seconds": until the next look}, after so many looks.
 
         Which rows were started is read from their generations, whose ids follow from the row: a look that
         runs twice, or anew after a stop, starts none again.
@@ -90,7 +94,7 @@ class Feeder:
         counted = self._count(batch, number, look)
         batch = self._stopped_by_failures(batch)
         if not counted or look.at_work or (look.waiting and batch.starts_rows):
-            return {"done": False, "wait_seconds": self._look_again(batch)}
+            return {"done": False, "wait_seconds": self._look_again(batch, looks)}
         key = chunk_key(batch_id, batch.report_kind, number)
         self.files.put(key, self.reporter.report(batch, number, look.problems), "application/jsonl")
         return {"done": True, "wait_seconds": 0}
@@ -122,10 +126,13 @@ class Feeder:
             look.refused += not mine
         return batch
 
-    def _look_again(self, batch: Batch) -> int:
-        """In how many seconds; by the slowest of the batch's routes."""
-        slowest = max((self.catalogue.routes[name].typical_seconds for name in batch.routes), default=0.0)
-        return max(LOOK_SECONDS_MIN, min(LOOK_SECONDS_MAX, int(slowest * LOOK_SHARE)))
+    def _look_again(self, batch: Batch, looks: int) -> int:
+        """In how many seconds; by the slowest of the batch's routes that are offered yet, and by how long the
+        chunk has taken."""
+        routes = (self.catalogue.routes.get(name) for name in batch.routes)
+        slowest = max((route.typical_seconds for route in routes if route), default=0.0)
+        usual = max(LOOK_SECONDS_MIN, min(LOOK_SECONDS_MAX, int(slowest * LOOK_SHARE)))
+        return min(LATE_LOOK_SECONDS_MAX, usual << (looks // LOOKS_BEFORE_TWICE))
 
     def _start(self, batch: Batch, row: Mapping[str, Any]) -> Generation:
         """The row's generation; another row's where that has the same custom id."""
@@ -172,9 +179,8 @@ class Feeder:
             return batch
         key = self.keys.now(batch.key)
         if key is None or not key.works_at(self.clock.now()) or Scope.BATCH not in key.scopes:
-            return self._stop(
-                batch, "key", "Its API key was revoked or has ended; another one may resume it."
-            )
+            why = "was revoked, has ended, or may not have batches any more"
+            return self._stop(batch, "key", f"Its API key {why}; another one may resume it.")
         return batch.having(key=key)
 
     def _stop(self, batch: Batch, code: str, message: str) -> Batch:

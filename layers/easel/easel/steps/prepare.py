@@ -152,7 +152,7 @@ class Preparer:
         """How many rows may run at a time: what the vendors take of them before they would wait too long."""
         asked = min(batch.bounds.max_concurrency or self.most_at_once, self.most_at_once)
         room: dict[str, float] = {}
-        for name in routes:
+        for name in routes & self.catalogue.routes.keys():  # one may be offered no more
             route, limits = self.catalogue.routes[name], self.limits.get(name, RouteLimits())
             rate = TURN_SECONDS / limits.spacing_seconds if limits.spacing_seconds else float("inf")
             room[route.limit_scope] = min(

@@ -44,7 +44,7 @@ class BatchReconciler:
         carriage = self.workflow.go_on(batch.id, batch.carrier)
         if carriage != "over":
             return carriage
-        if batch.carrier >= CARRIERS_MAX:
+        if batch.carrier - batch.resumes >= CARRIERS_MAX:  # each resume has an execution of its own
             self.collector.collect(batch.id, "its executions have failed")
             return SETTLED
         try:
