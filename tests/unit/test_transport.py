@@ -117,6 +117,30 @@ def test_answer_that_trickles_is_lost_when_the_time_is_up(
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("start", "piece"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Trace: ", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"X: y\r\n"),
+    ],
+    ids=["a header", "heads", "a chunk's extension", "trailers"],
+)
+def test_answer_that_trickles_beside_its_body_is_lost_when_the_time_is_up(
+    serve: Serve, start: bytes, piece: bytes
+) -> None:
+    def slowly(exchange: Exchange) -> None:
+        exchange.send(start)
+        trickle(exchange, server.stopped.is_set, piece)
+
+    server = serve(slowly)
+    started = time.monotonic()
+    with pytest.raises(AnswerLostError):
+        ask(server, 0.4)
+    assert time.monotonic() - started < 3
+
+
 def test_packed_answer_that_trickles_and_unpacks_to_nothing_is_lost_when_the_time_is_up(serve: Serve) -> None:
     def slowly(exchange: Exchange) -> None:
         exchange.head(200, {"Content-Encoding": "gzip"})

@@ -4,6 +4,8 @@ Nothing is retried here (a repeated POST may pay twice; the workflow repeats ste
 followed by hand, each checked against the hosts that are allowed. Bodies, keys and links are never logged.
 """
 
+import http.client
+import io
 import json
 import logging
 import os
@@ -14,9 +16,12 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -49,6 +54,70 @@ LENGTH = re.compile("[0-9]{1,18}")  # in bytes
 NEVER_OPENED = (NewConnectionError, ConnectTimeoutError)
 
 
+class _Head(io.RawIOBase):
+    """What comes on a socket, within its time-out in all until that is lifted: by itself it is one of each
+    read, and whoever sends a byte at a time outlives it."""
+
+    def __init__(self, own: Any, connection: socket.socket) -> None:
+        self._own, self._connection = own, connection
+        self._seconds = connection.gettimeout() or STALL_SECONDS
+        self._ends: float | None = time.monotonic() + self._seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._ends is not None:
+            left = self._ends - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._connection.settimeout(left)
+        count: int | None = self._own.readinto(buffer)
+        return count
+
+    def lift(self) -> None:
+        """From here on the time-out is one of each read."""
+        self._ends = None
+        self._connection.settimeout(self._seconds)
+
+    def fileno(self) -> int:
+        number: int = self._own.fileno()
+        return number
+
+    def close(self) -> None:
+        self._own.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose head comes in time, or not at all. Any number of heads may come before it (100)."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:
+        super().__init__(sock, *args, **named)
+        self._head = _Head(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self._head)
+
+    def begin(self) -> None:
+        super().begin()
+        self._head.lift()
+
+
+class _Plain(HTTPConnection):
+    response_class = _Answer
+
+
+class _Encrypted(HTTPSConnection):
+    response_class = _Answer
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _EncryptedPool(HTTPSConnectionPool):
+    ConnectionCls = _Encrypted
+
+
 class HttpTransport:
     """urllib3 behind the port `Transport`.
 
@@ -67,6 +136,7 @@ class HttpTransport:
             ssl_context=tls or ssl.create_default_context(),
             timeout=urllib3.Timeout(CONNECT_SECONDS),
         )
+        self._pool.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
         self._trusted = frozenset(trusted)
 
     def send(
@@ -181,11 +251,12 @@ def _led_to(address: str, location: str) -> str:
 
 def _portions(response: urllib3.BaseHTTPResponse, ends: float) -> Generator[bytes, None, None]:
     """The body, unpacked, in what it comes in: a read that waits for more would let a server that sends a
-    byte at a time hold us long past the time-out. So does a read of what unpacks to nothing, which is cut."""
+    byte at a time hold us long past the time-out. So does a read of what unpacks to nothing, and of what
+    stands between chunks and behind them: these are cut."""
     cut_off = threading.Event()
-    packed = bool(response.headers.get("content-encoding"))
+    watched = any(response.headers.get(name) for name in ("content-encoding", "transfer-encoding"))
     try:
-        with _cut_at(ends, response.fileno(), cut_off) if packed else nullcontext():
+        with _cut_at(ends, response.fileno(), cut_off) if watched else nullcontext():
             while portion := response.read1(PORTION_BYTES, decode_content=True):
                 if time.monotonic() > ends:
                     raise AnswerLostError("the answer did not end in time")
