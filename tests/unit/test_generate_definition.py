@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from easel import errors
 from easel.domain.polling import WAIT_SECONDS_MIN
+from easel.domain.reading import request_of
 from easel.errors import FieldProblem, InvalidRequestError
 from easel.step_input import StepInput, without_record
 from easel.steps.base import Next
@@ -80,6 +81,20 @@ def test_half_characters_of_a_request_are_replaced_by_what_is_refused() -> None:
     assert told is not None
     assert "\ufffd" in told["request"]["prompt"]
     json.dumps(told, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "field", ["seed", "prompt", "model", "metadata", "images", "guidance_scale", "deadline_seconds"]
+)
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_number_without_an_end_is_written_as_what_is_refused(field: str, number: str) -> None:
+    given = {"model": "qwen-image", "prompt": "an owl"} | {field: json.loads(number)}
+    for request in (given, given | {field: {"key": given[field]}}, given | {field: [given[field]]}):
+        told = without_record({"request": request})
+        assert told is not None
+        json.dumps(told, allow_nan=False)
+        with pytest.raises(InvalidRequestError):
+            request_of(told["request"])
 
 
 @pytest.mark.parametrize("named", ["PLANTED", {"PLANTED": 1}, None])

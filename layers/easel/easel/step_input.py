@@ -37,11 +37,12 @@ def without_record(event: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def writable(request: Any) -> Any:
-    """The request with U+FFFD in the place of half characters: an answer with one cannot be written, and ends
-    the function's process. A prompt with that character is refused for it."""
-    text = json.dumps(request, ensure_ascii=False)
+    """The request with U+FFFD in the place of half characters, and a list in that of what is read as infinite
+    (1e999): an answer with a half character cannot be written, and ends the function's process; one with
+    `Infinity` is no JSON. A request is refused for either."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.loads(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+        json.dumps(request, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        text = json.dumps(request, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return json.loads(text.decode("utf-8", "replace"), parse_constant=lambda name: [name])
     return request
