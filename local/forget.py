@@ -61,7 +61,7 @@ class Forgetting:
         """All of it, in an order that a crash does no harm to."""
         key_ids = self._keys()
         lists = (f"tenant#{self._tenant}", f"batches#{self._tenant}")
-        self.at_work = {_name(row) for one in lists for row in self._listed(one) if "open_pk" in row}
+        known = self._known(lists)
         for prefix in OWNED:
             self._owned(prefix)
         self._objects("uploads", self._images, f"uploads/{self._tenant}/")
@@ -69,13 +69,13 @@ class Forgetting:
         for prefix in DROPPED:
             self._dropped(prefix)
         for row in self._listed(lists[0]):
-            if "open_pk" in row:  # accepted meanwhile
+            if "open_pk" in row or _name(row) not in known:  # accepted meanwhile: so may its objects be
                 self.at_work.add(_name(row))
             elif not {_name(row), _batch(row)} & self.at_work:
                 self._rows("deliveries", self._listed(f"deliveries#{_name(row)}"))
                 self._rows("generations", [row])
         for row in self._listed(lists[1]):
-            if "open_pk" in row:
+            if "open_pk" in row or _name(row) not in known:
                 self.at_work.add(_name(row))
             elif _name(row) not in self.at_work:
                 self._rows("batches' records", self._below(row["pk"]["S"]))
@@ -90,10 +90,19 @@ class Forgetting:
         """End its keys, so that nothing more is asked for; their ids."""
         secrets = list(self._listed("keys", f"{self._tenant}#"))
         key_ids = {row["list_sk"]["S"].split("#")[1] for row in secrets}
-        self._rows("secrets of keys", secrets)
         for one in key_ids:
             self._rows("keys", self._below(secrets_row(one)["pk"]["S"]))
+        self._rows("secrets of keys", secrets)  # last: by these the others are found
         return key_ids
+
+    def _known(self, lists: Iterable[str]) -> set[str]:
+        """The ids of its records, those that are at work noted."""
+        known = set()
+        for row in (row for one in lists for row in self._listed(one)):
+            known.add(_name(row))
+            if "open_pk" in row:
+                self.at_work.add(_name(row))
+        return known
 
     def _owned(self, prefix: str) -> None:
         manifests: list[Version] = []  # they go last: without its record a batch is known by its manifest

@@ -151,6 +151,55 @@ def test_what_is_at_work_is_left_alone_with_its_whole_batch_and_told_by_the_exit
     assert {one.id for one in map(store.get, (working.id, done.id, row.id)) if one} == left
 
 
+@pytest.mark.parametrize("writes", [0, 1])
+def test_no_record_of_a_key_is_left_when_a_run_broke_off_in_them(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    DynamoKeyBook(stack.dynamodb, stack.table, SystemClock()).create("acme")
+    deployed = Deployed({"s3": stack.s3, "dynamodb": stack.dynamodb}.__getitem__, stack.outputs, {})
+    write, left = stack.dynamodb.batch_write_item, [None] * writes
+
+    def some(**wanted: Any) -> Any:
+        left.pop()  # raises IndexError where it breaks off
+        return write(**wanted)
+
+    with monkeypatch.context() as short:
+        short.setattr(stack.dynamodb, "batch_write_item", some)
+        with pytest.raises(IndexError):
+            forget.Forgetting(deployed, "acme", sure=True).run()
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert stack.dynamodb.scan(TableName=stack.table)["Items"] == []
+
+
+@pytest.mark.parametrize("kind", ["generation", "batch"])
+def test_what_came_and_ended_while_objects_were_deleted_is_left_for_the_next_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    store = DynamoGenerations(stack.dynamodb, stack.table, 90, SystemClock())
+    batches = DynamoBatches(stack.dynamodb, stack.table, 90, SystemClock())
+    came = ended(delivered(queued("acme"), MULE)).having(announced=True)
+    source = Source(bucket=INBOX, key="requests/a.csv", etag="e")
+    batch = Batch(id="bat_x", tenant="acme", source=source, created_at=NOW, updated_at=NOW, announced=True)
+    look = forget.Forgetting._dropped
+
+    def come(forgetting: forget.Forgetting, prefix: str) -> None:
+        if prefix == forget.DROPPED[0] and kind == "generation":
+            store.create(came, None)
+            stack.image(f"{came.folder}/0.png", "acme")
+        elif prefix == forget.DROPPED[0]:
+            batches.create(batch)
+            stack.put("batches/bat_x/results.jsonl")
+        look(forgetting, prefix)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(forget.Forgetting, "_dropped", come)
+        assert stack.forget("acme", "--sure")[0] == 2
+    assert stack.versions() != []
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert stack.versions() == []
+    assert (store.get(came.id), batches.get(batch.id)) == (None, None)
+
+
 def test_dropped_file_is_whose_its_metadata_says_or_the_default_tenants(
     stack: Stack,
 ) -> None:
