@@ -6,7 +6,10 @@ import tomllib
 from typing import Any
 
 import pytest
+from samcli.cli.types import CfnParameterOverridesType
 
+from easel.catalogue import CATALOGUE
+from easel.domain.limits import configured_limits
 from tests.template import RESOURCES, ROOT, TEMPLATE
 
 PARAMETERS: dict[str, dict[str, Any]] = TEMPLATE["Parameters"]
@@ -182,6 +185,14 @@ def test_option_is_off_until_it_is_chosen(name: str, value: object) -> None:
     assert name in references([*made(**{name: value}).values()])
 
 
+def test_who_enters_the_domain_elsewhere_is_told_what_it_leads_to() -> None:
+    told = TEMPLATE["Outputs"]["DomainTarget"]
+    assert told["Value"] == RESOURCES["DomainRecord"]["Properties"]["AliasTarget"]["DNSName"]
+    assert not holds(told["Condition"], DEFAULTS)
+    assert holds(told["Condition"], DEFAULTS | {"DomainName": "images.example.com"})
+    assert "DomainTarget" in PARAMETERS["HostedZoneId"]["Description"]
+
+
 def test_key_of_the_owners_is_that_of_all_that_is_kept() -> None:
     chosen = made(CustomerKeyArn=KEY)
     kept = [name for name, one in RESOURCES.items() if one["Type"] in KEPT | {"AWS::Logs::LogGroup"}]
@@ -215,6 +226,23 @@ def test_prod_is_stricter_than_dev_and_not_deployed_without_somebody_to_tell() -
     assert broken(**told_nobody) == ["ProdTellsSomebody"]
 
 
+def test_json_in_the_stages_file_reaches_the_template_whole_as_it_says() -> None:
+    text = (ROOT / "samconfig.toml").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^# +(\"VendorLimits=.*\"),$", text, re.MULTILINE)
+    given = CfnParameterOverridesType().convert(tomllib.loads(f"given = [{example}]")["given"], None, None)
+    assert fits("VendorLimits", given["VendorLimits"])
+    offered = {name: route.limits for name, route in CATALOGUE.routes.items()}
+    limits = configured_limits(given["VendorLimits"], offered)
+    assert [name for name in offered if limits[name] != offered[name]] == ["mulerouter/qwen-image-max"]
+
+
+@pytest.mark.parametrize(
+    "file", ["template.yaml", *sorted(f"functions/{one.name}" for one in (ROOT / "functions").glob("*.yaml"))]
+)
+def test_no_arn_is_of_one_partition_as_others_refuse_it(file: str) -> None:
+    assert not re.search("arn:aws[a-z-]*:", (ROOT / file).read_text(encoding="utf-8"))
+
+
 # ── What stays, and what changes by and by ────────────────────────────────────────────────────────────
 
 
@@ -232,6 +260,15 @@ def test_what_lies_for_some_days_only_is_not_kept_longer_as_an_old_version() -> 
     passing = [rule for rule in rules if "ExpirationInDays" in rule]
     assert len(passing) == 3
     assert all(rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1} for rule in passing)
+
+
+@pytest.mark.parametrize("bucket", ["ImageBucket", "InboxBucket"])
+def test_upload_that_was_broken_off_is_not_paid_for_for_ever(bucket: str) -> None:
+    rules = RESOURCES[bucket]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = [one for one in rules if "AbortIncompleteMultipartUpload" in one]
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert rule["Status"] == "Enabled"
+    assert "Prefix" not in rule, "wherever it would have come to lie"
 
 
 def test_functions_that_callers_wait_for_change_by_and_by_watched_by_alarms_that_there_are() -> None:
