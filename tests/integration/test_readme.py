@@ -1,6 +1,6 @@
 """Every command and program in the README, run as it is written there, from top to bottom on one local stack.
 
-Only two things are put in for what a reader's own stack would have: its ports, and `.easel` in the folder.
+What a reader's own stack would have is put in: its name, its ports, and `.easel` in the folder.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from local.build import REPOSITORY
-from local.stack import LocalStack
+from local.stack import STACK, LocalStack
 from tests.fakes.pictures import picture
 from tests.integration.conftest import stack_settings
 
@@ -47,7 +47,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody with a terminal in a folder, whose variables last from one block to the next."""
+    """Somebody with a terminal in a folder, whose variables and functions last from one block to the next."""
 
     folder: Path
     stack: LocalStack
@@ -55,7 +55,7 @@ class Reader:
     def runs(self, block: Block) -> str:
         """What the block printed. Fails where one of its commands does."""
         text = block.text.replace("127.0.0.1:3000", self.stack.url.removeprefix("http://"))
-        text = text.replace("http://127.0.0.1:4566", self.stack.aws.url)
+        text = text.replace("http://127.0.0.1:4566", self.stack.aws.url).replace("easel-prod", STACK)
         text = self._shell(text) if block.language == "sh" else text
         program = ["bash", "-euo", "pipefail"] if block.language == "sh" else [sys.executable, "-"]
         done = subprocess.run(
@@ -69,7 +69,7 @@ class Reader:
         return (
             "set -a; [ ! -e .variables ] || . ./.variables\n"
             f'make() {{ command make -s -C "{REPOSITORY}" "$@"; }}\n'
-            f"{text}\nexport -p > .variables\n"
+            f"{text}\n{{ export -p; declare -f; }} > .variables\n"
         )
 
     def _environment(self) -> dict[str, str]:
