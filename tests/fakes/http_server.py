@@ -75,6 +75,9 @@ class LocalServer:
     def stop(self) -> None:
         """Let go of the port, and of threads that wait on `stopped`."""
         self.stopped.set()
+        # Closing alone does not wake the thread that accepts, which might go on at the next server's socket.
+        with suppress(OSError):  # stopped before
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -29,6 +29,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         monkeypatch.setenv("EASEL_TABLE", "table")
+        monkeypatch.setattr(ahead, "WAIT_SECONDS", 60.0)  # the first call of a slow machine may take long
         clients.client.cache_clear()
         yield server
         clients.client.cache_clear()

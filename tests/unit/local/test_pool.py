@@ -164,7 +164,7 @@ def test_a_function_that_takes_too_long_is_ended_and_replaced(make_pool: MakePoo
     first = json.loads(ask(pool).payload)["pid"]
     started = time.monotonic()
     assert error_type(ask(pool, do="sleep", seconds=30)) == "Sandbox.Timedout"
-    assert time.monotonic() - started < TIMEOUT_SECONDS + 2
+    assert time.monotonic() - started < 15
     second = json.loads(ask(pool).payload)["pid"]
     assert second != first
     assert not process_exists(first)

@@ -110,13 +110,13 @@ def test_a_flaky_link_serves_the_picture_in_the_end(sandbox: SandboxServer, name
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_a_slow_link_trickles(sandbox: SandboxServer, name: str) -> None:
     shop = Shop(sandbox, name)
-    link = shop.buy("a boat [sandbox: slow-link=0.6]")[0]
+    link = shop.buy("a boat [sandbox: slow-link=2]")[0]
     began = time.monotonic()
     answer = open_link(link)
     answer.read(1)
-    assert time.monotonic() - began < 0.5  # the first byte comes early
+    assert time.monotonic() - began < 1.5  # the first byte comes early
     rest = answer.read()
-    assert time.monotonic() - began > 0.5
+    assert time.monotonic() - began > 1.5
     assert intact(shop)[1:] == rest
 
 
