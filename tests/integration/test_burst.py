@@ -1,8 +1,11 @@
 """A burst of generations against a vendor that takes only so many a second: each waits its turn."""
 
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +23,33 @@ COUNT, PER_SECOND = 200, 4
 ROUTE = "mulerouter/qwen-image-max"
 # Of all asks: two neighbours may meet within the vendor's second where a busy machine was late with one.
 REFUSED_SHARE_MAX = 0.05
+STALL_SECONDS = 0.25  # from which on a machine that was late with us stood still, not just busy
+
+
+@contextmanager
+def stalls() -> Iterator[list[float]]:
+    """The seconds that this machine stands still meanwhile, each time: whose turn came then comes at once."""
+    found: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            before = time.monotonic()
+            over.wait(0.05)
+            late = time.monotonic() - before - 0.05
+            if late > STALL_SECONDS:
+                found.append(late)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    yield found
+    over.set()
+    watching.join()
 
 
 def submits(sandbox_url: str) -> list[dict[str, Any]]:
     """Every ask that reached the vendor, the refused ones too."""
-    answer = urllib3.request("GET", f"{sandbox_url}/_sandbox/submits", timeout=10.0, retries=False)
+    answer = urllib3.request("GET", f"{sandbox_url}/_sandbox/submits", timeout=30.0, retries=False)
     found: list[dict[str, Any]] = answer.json()["submits"]
     return found
 
@@ -34,9 +59,9 @@ def test_burst_of_generations_waits_in_line_instead_of_storming_the_vendor(
 ) -> None:
     limits = f'{{"{ROUTE}": {{"per_second": {PER_SECOND}}}}}'
     settings = replace(stack_settings(tmp_path_factory.mktemp("burst")), vendor_limits=limits)
-    with LocalStack(settings) as stack:
+    with LocalStack(settings) as stack, stalls() as stood_still:
         url = f"{stack.sandbox_url}/_sandbox/settings"
-        urllib3.request("POST", url, json={"submits_per_second": PER_SECOND}, timeout=10.0, retries=False)
+        urllib3.request("POST", url, json={"submits_per_second": PER_SECOND}, timeout=30.0, retries=False)
         caller = EaselCaller(stack.url, stack.api_key)
 
         def create(number: int) -> dict[str, Any]:
@@ -55,7 +80,8 @@ def test_burst_of_generations_waits_in_line_instead_of_storming_the_vendor(
     assert not findings.broken, findings
     assert findings.ends == {"succeeded": COUNT}
     refused = Counter(ask["status"] for ask in asks)[429]
-    assert refused <= len(asks) * REFUSED_SHARE_MAX, f"{refused} of {len(asks)} asks were refused"
+    most = len(asks) * REFUSED_SHARE_MAX + sum(stood_still) * PER_SECOND
+    assert refused <= most, f"{refused} of {len(asks)} asks were refused; stalls of {stood_still} s"
     waited = [
         one for one in generations if "is at its rate limit" in one["receipt"]["attempts"][0]["because"]
     ]
