@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from easel.errors import RequestError
+from easel.errors import EaselError
 from local.aws_endpoint import AwsEndpoint
 from local.build import REPOSITORY
 from local.deploy import stack_outputs, stack_parameters
@@ -41,7 +41,7 @@ def exit_status(aws_stack: str | None, act: Callable[[], int]) -> int:
     """The act's own; 1, and a line that says why, where it is refused or nobody answers."""
     try:
         return act()
-    except (StackError, RequestError) as error:
+    except (StackError, EaselError) as error:
         why = str(error)
     except (BotoCoreError, ClientError) as error:
         why = f"{aws_stack or 'the local stack (is `make run` running?)'} cannot be asked: {error}"

@@ -12,6 +12,7 @@ another one's batch, and vendors.
 
 import argparse
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,12 +23,15 @@ from easel.aws.many import KEYS_MAX, listed
 from easel.aws.tenants import tenant_row
 from easel.domain.ids import tenant_mark
 from easel.domain.tenancy import checked_tenant
+from easel.errors import TableBusyError
 from easel.runtime import SystemClock
 from local.account import Deployed, deployed, exit_status
 from local.failure import StackError
 from local.owners import Owners, id_of, is_manifest
 
 WRITES_MAX = 25  # of one BatchWriteItem
+# Where the table is busy it puts some off (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html).
+IN_VAIN_MAX, PAUSE_SECONDS = 30, 1.0
 VERSIONS_MAX = 1_000  # of one page, and of one DeleteObjects
 OWNED = ("images/", "inputs/", "incoming/", "batches/")  # in the image bucket, by the ids of records
 DROPPED = ("requests/", "edits/")  # in the inbox, by the metadata of each file
@@ -180,10 +184,17 @@ class Forgetting:
         keys = [{"pk": row["pk"], "sk": row["sk"]} for row in rows]
         self.found[what] += len(keys)
         wanted = [{"DeleteRequest": {"Key": key}} for key in keys] if self._sure else []
+        in_vain = 0
         while wanted:
-            request = {self._table: wanted[:WRITES_MAX]}
-            answer = self._dynamodb.batch_write_item(RequestItems=request)
-            wanted = [*answer.get("UnprocessedItems", {}).get(self._table, []), *wanted[WRITES_MAX:]]
+            asked, wanted = wanted[:WRITES_MAX], wanted[WRITES_MAX:]
+            answer = self._dynamodb.batch_write_item(RequestItems={self._table: asked})
+            put_off = answer.get("UnprocessedItems", {}).get(self._table, [])
+            wanted = [*put_off, *wanted]
+            in_vain = in_vain + 1 if len(put_off) == len(asked) else 0
+            if in_vain > IN_VAIN_MAX:
+                raise TableBusyError("The table puts deletions off; run this again later, and it goes on.")
+            if put_off:
+                time.sleep(PAUSE_SECONDS)
 
 
 def _name(row: Row) -> str:

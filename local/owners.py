@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 from easel.aws.batch_keys import batch_key
 from easel.aws.images import OWNER
 from easel.aws.items import error_code
+from easel.aws.many import read_many
 from easel.aws.table import generation_key
 from easel.domain.ids import tenant_mark
+from easel.runtime import SystemClock
 
-KEYS_MAX = 100  # of one BatchGetItem
 THREADS = 16  # that look at objects
 FOLDERS_KEPT = 100  # an object's neighbours are listed beside it
 NOT_THERE = ("404", "NoSuchKey")
@@ -44,18 +45,9 @@ class Owners:
 
     def _records(self, ids: Iterable[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        wanted = [batch_key(one, "bat") if one.startswith("bat_") else generation_key(one) for one in ids]
-        while wanted:
-            request = {
-                "Keys": wanted[:KEYS_MAX],
-                "ProjectionExpression": "pk, #tenant",
-                "ExpressionAttributeNames": {"#tenant": "tenant"},
-            }
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: request})
-            for item in answer["Responses"].get(self._table, []):
-                found[item["pk"]["S"].partition("#")[2]] = tenant_mark(item["tenant"]["S"])
-            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-            wanted = [*left, *wanted[KEYS_MAX:]]
+        keys = [batch_key(one, "bat") if one.startswith("bat_") else generation_key(one) for one in ids]
+        for item in read_many(self._dynamodb, self._table, keys, SystemClock()):
+            found[item["pk"]["S"].partition("#")[2]] = tenant_mark(item["tenant"]["S"])
         return found
 
     def _own(self, image: tuple[str, str]) -> tuple[str, str | None]:

@@ -171,6 +171,48 @@ def test_no_record_of_a_key_is_left_when_a_run_broke_off_in_them(
     assert stack.dynamodb.scan(TableName=stack.table)["Items"] == []
 
 
+class BusyTable:
+    """Deletes so many of what it is asked to, and puts the others off; None: all."""
+
+    def __init__(self, stack: Stack, monkeypatch: pytest.MonkeyPatch, *takes: int | None) -> None:
+        self._write, self._takes = stack.dynamodb.batch_write_item, list(takes)
+        self.paused: list[float] = []
+        monkeypatch.setattr(stack.dynamodb, "batch_write_item", self.write)
+        monkeypatch.setattr("local.forget.time.sleep", self.paused.append)
+        clients = {"s3": stack.s3, "dynamodb": stack.dynamodb}
+        monkeypatch.setattr(forget, "deployed", lambda _: Deployed(clients.__getitem__, stack.outputs, {}))
+
+    def write(self, RequestItems: dict[str, Any]) -> Any:  # noqa: N803  (the name is boto3's)
+        ((table, wanted),) = RequestItems.items()
+        most = self._takes.pop(0) if len(self._takes) > 1 else self._takes[0]
+        now, later = (wanted, []) if most is None else (wanted[:most], wanted[most:])
+        if now:
+            self._write(RequestItems={table: now})
+        return {"UnprocessedItems": {table: later} if later else {}}
+
+
+def test_what_the_table_puts_off_is_deleted_after_a_pause(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = DynamoKeyBook(stack.dynamodb, stack.table, SystemClock())
+    for _ in range(3):
+        book.create("acme")
+    table = BusyTable(stack, monkeypatch, 0, None, None, None, 2, 0, None)  # the last ones of three at once
+    assert stack.forget("acme", "--sure")[0] == 0
+    assert stack.dynamodb.scan(TableName=stack.table)["Items"] == []
+    assert table.paused == [forget.PAUSE_SECONDS] * 3
+
+
+def test_table_that_puts_off_for_ever_is_not_asked_for_ever(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DynamoKeyBook(stack.dynamodb, stack.table, SystemClock()).create("acme")
+    table = BusyTable(stack, monkeypatch, 0)
+    assert forget.main(["--stack", NAME, "--tenant", "acme", "--sure"]) == 1
+    assert "run this again" in stack.capsys.readouterr().err
+    assert len(table.paused) == forget.IN_VAIN_MAX
+
+
 @pytest.mark.parametrize("kind", ["generation", "batch"])
 def test_what_came_and_ended_while_objects_were_deleted_is_left_for_the_next_run(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, kind: str
