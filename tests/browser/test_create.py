@@ -237,7 +237,7 @@ def test_what_a_route_cannot_honour_is_told_before_the_click(console: Console, k
     prompt(page).fill("")
     page.get_by_role("button", name="Generate").click()
     expect(prompt(page)).to_be_focused()
-    expect(page.get_by_text("Say what the picture shows.")).to_be_visible()
+    expect(page.get_by_role("form").get_by_text("Say what the picture shows.")).to_be_visible()
 
 
 def test_picture_is_edited_and_a_photo_that_is_too_large_is_made_smaller(console: Console, key: str) -> None:
