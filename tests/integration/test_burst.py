@@ -1,11 +1,8 @@
 """A burst of generations against a vendor that takes only so many a second: each waits its turn."""
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -22,29 +19,8 @@ pytestmark = pytest.mark.stack
 COUNT, PER_SECOND = 200, 4
 ROUTE = "mulerouter/qwen-image-max"
 # Of all asks: two neighbours may meet within the vendor's second where a busy machine was late with one.
-REFUSED_SHARE_MAX = 0.05
-STALL_SECONDS = 0.25  # from which on a machine that was late with us stood still, not just busy
-
-
-@contextmanager
-def stalls() -> Iterator[list[float]]:
-    """The seconds that this machine stands still meanwhile, each time: whose turn came then comes at once."""
-    found: list[float] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.is_set():
-            before = time.monotonic()
-            over.wait(0.05)
-            late = time.monotonic() - before - 0.05
-            if late > STALL_SECONDS:
-                found.append(late)
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    yield found
-    over.set()
-    watching.join()
+# It is 0.005 on a quiet machine, 0.07 on one at half its speed, and 0.44 where nobody waits in line.
+REFUSED_SHARE_MAX = 0.15
 
 
 def submits(sandbox_url: str) -> list[dict[str, Any]]:
@@ -59,7 +35,7 @@ def test_burst_of_generations_waits_in_line_instead_of_storming_the_vendor(
 ) -> None:
     limits = f'{{"{ROUTE}": {{"per_second": {PER_SECOND}}}}}'
     settings = replace(stack_settings(tmp_path_factory.mktemp("burst")), vendor_limits=limits)
-    with LocalStack(settings) as stack, stalls() as stood_still:
+    with LocalStack(settings) as stack:
         url = f"{stack.sandbox_url}/_sandbox/settings"
         urllib3.request("POST", url, json={"submits_per_second": PER_SECOND}, timeout=30.0, retries=False)
         caller = EaselCaller(stack.url, stack.api_key)
@@ -80,8 +56,7 @@ def test_burst_of_generations_waits_in_line_instead_of_storming_the_vendor(
     assert not findings.broken, findings
     assert findings.ends == {"succeeded": COUNT}
     refused = Counter(ask["status"] for ask in asks)[429]
-    most = len(asks) * REFUSED_SHARE_MAX + sum(stood_still) * PER_SECOND
-    assert refused <= most, f"{refused} of {len(asks)} asks were refused; stalls of {stood_still} s"
+    assert refused <= len(asks) * REFUSED_SHARE_MAX, f"{refused} of {len(asks)} asks were refused"
     waited = [
         one for one in generations if "is at its rate limit" in one["receipt"]["attempts"][0]["because"]
     ]
