@@ -61,6 +61,6 @@ class EaselCaller:
 
 def sandbox_tasks(sandbox_url: str) -> list[dict[str, Any]]:
     """What the sandbox vendors took, as they received it, oldest first."""
-    response = urllib3.request("GET", f"{sandbox_url}/_sandbox/ledger", timeout=30.0, retries=False)
+    response = urllib3.request("GET", f"{sandbox_url}/_sandbox/ledger", timeout=10.0, retries=False)
     tasks: list[dict[str, Any]] = response.json()["tasks"]
     return tasks

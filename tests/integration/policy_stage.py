@@ -96,7 +96,7 @@ class Stage:
             self.administrator, "POST", "/v1/uploads", {"content_type": "image/png", "bytes": len(PICTURE)}
         )
         fields = {**form["fields"], "file": ("a.png", PICTURE)}
-        posted = urllib3.request("POST", form["url"], fields=fields, timeout=30.0, retries=False)
+        posted = urllib3.request("POST", form["url"], fields=fields, timeout=10.0, retries=False)
         assert posted.status == 204, posted.data
         return [[DATA_URL, f"upload:{form['id']}"], [self.uri(key) for key in self.own]]
 
@@ -269,4 +269,4 @@ def asked(caller: EaselCaller, method: str, path: str, body: Any = None) -> Any:
 
 def fetch(link: str) -> None:
     """Read what lies behind a signed link."""
-    assert urllib3.request("GET", link, timeout=30.0, retries=False).status == 200
+    assert urllib3.request("GET", link, timeout=10.0, retries=False).status == 200

@@ -57,11 +57,11 @@ class Findings:
 
 def order_faults(sandbox_url: str, share: float, seed: int) -> None:
     """A share of all submits meets one of the faults that the sandbox has."""
-    table = urllib3.request("GET", f"{sandbox_url}/_sandbox/faults", timeout=30.0).json()
+    table = urllib3.request("GET", f"{sandbox_url}/_sandbox/faults", timeout=10.0).json()
     names = list(table["faults"])
     faults = [f"{name}={SLOW[name]}" if name in SLOW else name for name in names]
     plan = {"share": share, "faults": faults, "seed": seed}
-    answer = urllib3.request("POST", f"{sandbox_url}/_sandbox/faults", json=plan, timeout=30.0)
+    answer = urllib3.request("POST", f"{sandbox_url}/_sandbox/faults", json=plan, timeout=10.0)
     assert answer.status == 200, answer.data
 
 

@@ -19,13 +19,12 @@ pytestmark = pytest.mark.stack
 COUNT, PER_SECOND = 200, 4
 ROUTE = "mulerouter/qwen-image-max"
 # Of all asks: two neighbours may meet within the vendor's second where a busy machine was late with one.
-# It is 0.005 on a quiet machine, 0.07 on one at half its speed, and 0.44 where nobody waits in line.
-REFUSED_SHARE_MAX = 0.15
+REFUSED_SHARE_MAX = 0.05
 
 
 def submits(sandbox_url: str) -> list[dict[str, Any]]:
     """Every ask that reached the vendor, the refused ones too."""
-    answer = urllib3.request("GET", f"{sandbox_url}/_sandbox/submits", timeout=30.0, retries=False)
+    answer = urllib3.request("GET", f"{sandbox_url}/_sandbox/submits", timeout=10.0, retries=False)
     found: list[dict[str, Any]] = answer.json()["submits"]
     return found
 
@@ -37,7 +36,7 @@ def test_burst_of_generations_waits_in_line_instead_of_storming_the_vendor(
     settings = replace(stack_settings(tmp_path_factory.mktemp("burst")), vendor_limits=limits)
     with LocalStack(settings) as stack:
         url = f"{stack.sandbox_url}/_sandbox/settings"
-        urllib3.request("POST", url, json={"submits_per_second": PER_SECOND}, timeout=30.0, retries=False)
+        urllib3.request("POST", url, json={"submits_per_second": PER_SECOND}, timeout=10.0, retries=False)
         caller = EaselCaller(stack.url, stack.api_key)
 
         def create(number: int) -> dict[str, Any]:

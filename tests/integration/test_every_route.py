@@ -224,7 +224,7 @@ def test_kept_objects_are_byte_for_byte_what_the_vendor_served(
 @pytest.mark.parametrize("name", ROUTES)
 def test_the_signed_link_gives_the_image_without_a_key(name: str, ended: dict[str, Any]) -> None:
     image = ended[name]["images"][0]
-    response = urllib3.request("GET", image["url"], timeout=30.0, retries=False)
+    response = urllib3.request("GET", image["url"], timeout=10.0, retries=False)
     assert response.status == 200
     assert hashlib.sha256(response.data).hexdigest() == image["sha256"]
 

@@ -83,7 +83,7 @@ def test_assistant_generates_once_looks_up_and_lists(
     (image,) = told(result)["images"]
     (link,) = [block for block in result.content if isinstance(block, ResourceLink)]
     assert str(link.uri) == image["url"]
-    fetched = urllib3.request("GET", image["url"], timeout=30.0, retries=False)
+    fetched = urllib3.request("GET", image["url"], timeout=10.0, retries=False)
     assert (fetched.status, fetched.headers["Content-Type"]) == (200, "image/png")
     assert len(fetched.data) == image["bytes"]
     made = told(result)["id"]

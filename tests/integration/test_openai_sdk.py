@@ -66,7 +66,7 @@ def test_picture_is_generated_and_fetched_from_its_link(
     answer = client.images.generate(model="gpt-image-1", prompt=prompt, size="1024x1024", quality="high")
     assert answer.data
     assert answer.data[0].url
-    data = urllib3.request("GET", answer.data[0].url, timeout=30.0, retries=False).data
+    data = urllib3.request("GET", answer.data[0].url, timeout=10.0, retries=False).data
     assert size_of(data) == (1328, 1328)
     assert (answer.size, answer.output_format) == ("1328x1328", "png")
     assert easel(answer)["parameters"]["mapped"]["size"]["from"] == "1024x1024"

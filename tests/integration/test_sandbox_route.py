@@ -37,7 +37,7 @@ def test_picture_goes_its_whole_way_and_is_paid_by_nobody(stack: LocalStack, pen
     (image,) = ended["images"]
     drawn = draw(Size(1664, 928), 7)
     assert (image["width"], image["height"], image["bytes"]) == (1664, 928, len(drawn))
-    assert urllib3.request("GET", image["url"], timeout=30.0, retries=False).data == drawn
+    assert urllib3.request("GET", image["url"], timeout=10.0, retries=False).data == drawn
     assert AccountCaller(stack).kept(image["s3_uri"]) == drawn
 
     receipt = ended["receipt"]

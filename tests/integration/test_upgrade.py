@@ -109,7 +109,7 @@ def test_release_with_its_data_becomes_todays_easel(tmp_path: Path, monkeypatch:
         assert not missing(lasting(now), was_told())
         (image,) = (RELEASED / "objects").rglob("*.png")
         (link,) = (one["url"] for one in now[f"/v1/generations/{image.parent.name}"]["images"])
-        assert urllib3.request("GET", link, timeout=30.0).data == image.read_bytes()
+        assert urllib3.request("GET", link, timeout=10.0).data == image.read_bytes()
         for one in under_way:
             assert caller.ended(one)["status"] == "succeeded"
         assert len(sandbox_tasks(stack.sandbox_url)) == 2, "nothing was asked for twice"

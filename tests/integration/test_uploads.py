@@ -34,7 +34,7 @@ def posted(upload: dict[str, Any], data: bytes, **changed: str) -> urllib3.BaseH
     """What S3 says to the form with this file; some fields may be other ones."""
     fields = {**upload["fields"], **{name.replace("_", "-"): value for name, value in changed.items()}}
     form = {**fields, "file": ("a.png", data)}
-    return urllib3.request("POST", upload["url"], fields=form, timeout=30.0, retries=False)
+    return urllib3.request("POST", upload["url"], fields=form, timeout=10.0, retries=False)
 
 
 def uploaded(caller: EaselCaller, data: bytes) -> str:
@@ -60,7 +60,7 @@ def test_upload_serves_several_requests_and_rows_of_a_batch(caller: EaselCaller,
         time.sleep(0.3)
         batch = caller.call("GET", f"/v1/batches/{batch['id']}").body
     assert (batch["rows"]["succeeded"], batch["rows"]["refused"]) == (1, 1)
-    (line,) = urllib3.request("GET", batch["files"]["errors.jsonl"], timeout=30.0).data.splitlines()
+    (line,) = urllib3.request("GET", batch["files"]["errors.jsonl"], timeout=10.0).data.splitlines()
     assert json.loads(line)["error"]["field"] == "images.0"
     bought = [task for task in sandbox_tasks(stack.sandbox_url) if task["prompt"] == prompt]
     assert len(bought) == 3

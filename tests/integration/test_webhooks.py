@@ -96,7 +96,7 @@ def test_receiver_that_fails_at_first_is_told_again_and_knows_the_message_by_its
         assert (told["type"], told["timestamp"]) == ("generation.succeeded", ended["ended_at"])
         assert (told["data"]["id"], told["data"]["status"]) == (made["id"], "succeeded")
     link = told["data"]["images"][0]["url"]
-    picture = urllib3.request("GET", link, timeout=30.0, retries=False)
+    picture = urllib3.request("GET", link, timeout=10.0, retries=False)
     assert (picture.status, len(picture.data)) == (200, ended["images"][0]["bytes"])
 
 

@@ -262,18 +262,18 @@ def test_answer_that_comes_byte_by_byte_is_given_up_at_the_time_out(world: World
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         world.post(seconds=0.6)
-    assert 0.5 < time.monotonic() - started < 15
+    assert 0.5 < time.monotonic() - started < 3
 
 
 def test_server_that_says_nothing_is_given_up_at_the_time_out(world: World) -> None:
     def wait(_: Exchange) -> None:
-        world.server.stopped.wait(30)
+        world.server.stopped.wait(10)
 
     world.respond = wait
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         world.post(seconds=0.5)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 def test_handshake_that_does_not_end_is_given_up_at_the_time_out(
@@ -285,7 +285,7 @@ def test_handshake_that_does_not_end_is_given_up_at_the_time_out(
         started = time.monotonic()
         with pytest.raises(NotSentError):
             world.post(seconds=0.5)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 def test_name_that_does_not_resolve_in_time_is_given_up(
@@ -294,7 +294,7 @@ def test_name_that_does_not_resolve_in_time_is_given_up(
     done = threading.Event()
 
     def wait(*_: Any, **__: Any) -> list[Any]:
-        done.wait(30)
+        done.wait(10)
         return []
 
     monkeypatch.setattr("easel.public_http.socket.getaddrinfo", wait)
@@ -302,7 +302,7 @@ def test_name_that_does_not_resolve_in_time_is_given_up(
     with pytest.raises(NotSentError):
         world.post(seconds=0.4)
     done.set()
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 def test_name_that_does_not_resolve_is_told_as_never_sent(world: World) -> None:

@@ -39,12 +39,12 @@ def ask(server: LocalServer, seconds: float = 5.0, talk: HttpTransport | None = 
 
 
 def silent(server: LocalServer) -> None:
-    server.stopped.wait(30)
+    server.stopped.wait(10)
 
 
 def trickle(exchange: Exchange, server_stopped: Callable[[], bool], piece: bytes) -> None:
     """Send a piece at a time until the other side hangs up or the test ends."""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 10
     with suppress(OSError):
         while time.monotonic() < ends and not server_stopped():
             exchange.send(piece)
@@ -90,7 +90,7 @@ def test_silence_is_a_lost_answer_when_the_time_is_up(serve: Serve) -> None:
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         ask(server, 0.3)
-    assert 0.2 < time.monotonic() - started < 15
+    assert 0.2 < time.monotonic() - started < 3
     assert len(server.asked) == 1
 
 
@@ -113,7 +113,7 @@ def test_answer_that_trickles_is_lost_when_the_time_is_up(
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         ask(server, 0.4)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
     assert len(server.asked) == 1
 
 
@@ -138,7 +138,7 @@ def test_answer_that_trickles_beside_its_body_is_lost_when_the_time_is_up(
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         ask(server, 0.4)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 def test_packed_answer_that_trickles_and_unpacks_to_nothing_is_lost_when_the_time_is_up(serve: Serve) -> None:
@@ -151,7 +151,7 @@ def test_packed_answer_that_trickles_and_unpacks_to_nothing_is_lost_when_the_tim
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         ask(server, 0.4)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
@@ -267,7 +267,7 @@ def test_next_ask_is_not_harmed_by_an_answer_that_was_given_up(serve: Serve) -> 
         for _ in range(3):  # each in time, all together too late
             exchange.send(b"x")
             server.stopped.wait(0.25)
-        server.stopped.wait(30)
+        server.stopped.wait(10)
 
     server = serve(respond)
     talk = HttpTransport()

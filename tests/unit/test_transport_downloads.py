@@ -273,7 +273,7 @@ def test_download_that_breaks_off_is_a_lost_answer(server: LocalServer, reset: b
 def trickle(exchange: Exchange, headers: Mapping[str, str]) -> None:
     """A byte at a time, until the other side hangs up."""
     exchange.head(200, headers)
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 10
     with suppress(OSError):
         while time.monotonic() < ends:
             exchange.send(b"x")
@@ -290,7 +290,7 @@ def test_download_that_trickles_is_lost_when_the_time_is_up(
     started = time.monotonic()
     with pytest.raises(AnswerLostError):
         fetch(url, trusted=(server.host,), seconds=0.4)
-    assert 0.3 < time.monotonic() - started < 15
+    assert 0.3 < time.monotonic() - started < 3
 
 
 def test_download_in_time_ends_its_watch_and_is_kept_alive(server: LocalServer) -> None:

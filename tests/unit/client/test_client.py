@@ -86,7 +86,7 @@ def test_the_time_of_a_wait_is_kept_in_an_outage(
     began = time.monotonic()
     with pytest.raises(StillWorkingError, match="cannot be looked at") as caught:
         Easel().wait(ID, timeout_seconds=0.3)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 2
     assert caught.value.generation_id == ID
 
 

@@ -260,7 +260,7 @@ def test_picture_of_very_many_tiny_blocks_is_verified_in_time_that_grows_with_it
     facts = verify(gif[:-1] + blocks)
     verify(gif[:-1] + b"!\xfe" + b"\xff" * 256 * 40_000 + b"\0;")
     assert facts.content_type == "image/gif"
-    assert time.monotonic() - started < 30  # copying the rest at each block would take minutes
+    assert time.monotonic() - started < 5  # copying the rest at each block would take minutes
 
 
 def test_memory_stays_constant_however_long_the_picture_is() -> None:

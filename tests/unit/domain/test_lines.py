@@ -139,7 +139,7 @@ def test_short_lines_of_one_huge_chunk_are_read_in_time_that_grows_with_its_leng
     started = time.monotonic()
     assert len(drained(lines(b"x\n" * 500_000, size=MEGABYTE))) == 500_000
     assert len(drained(lines(b"x" * 200_000, size=1, limit=MEGABYTE))) == 1
-    assert time.monotonic() - started < 30  # copying the rest at each line or chunk would take minutes
+    assert time.monotonic() - started < 10  # copying the rest at each line or chunk would take minutes
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_object_of_very_many_keys_is_looked_through_in_time_that_grows_with_its_
     keys = ",".join(f'"{number}":1' for number in range(100_000))
     started = time.monotonic()
     assert problem_of(map(read_json, [f'{{{keys},"99999":1}}'])).field == "99999"
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 10
 
 
 UNCLOSED, NOT_CSV = "opens a quote that is not closed within", "is not CSV: a quote is not closed"
@@ -294,7 +294,7 @@ def test_file_of_unclosed_quotes_is_read_in_time_that_grows_with_its_length() ->
     data = b'x",""",\n' * 20_000
     started = time.monotonic()
     found = records(data, 65536, limit=256 * 1024)
-    assert time.monotonic() - started < 30  # reading on to the limit from each line would take minutes
+    assert time.monotonic() - started < 10  # reading on to the limit from each line would take minutes
     assert len(found) == 20_000
     assert "opens quotes for more than 2 cells: one is not closed" in found
 

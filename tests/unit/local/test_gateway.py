@@ -71,7 +71,7 @@ def url(received: list[dict[str, Any]]) -> Iterator[str]:
 def test_a_request_reaches_the_api_unchanged(url: str, received: list[dict[str, Any]]) -> None:
     headers = {"Authorization": "Bearer k", "Idempotency-Key": "7", "X-Forwarded-For": "9.9.9.9"}
     answer = urllib3.request(
-        "POST", f"{url}/v1/generations?a=1&a=%20", body=b'{"x":1}', headers=headers, timeout=30.0
+        "POST", f"{url}/v1/generations?a=1&a=%20", body=b'{"x":1}', headers=headers, timeout=10.0
     )
     [seen] = received
     assert seen["path"] == "/_aws/execute-api/api1/$default/v1/generations?a=1&a=%20"
@@ -88,7 +88,7 @@ def test_a_request_reaches_the_api_unchanged(url: str, received: list[dict[str, 
 def test_method_that_no_call_has_reaches_the_api_which_says_so_itself(
     url: str, received: list[dict[str, Any]], method: str
 ) -> None:
-    assert urllib3.request(method, f"{url}/v1/models", timeout=30.0).status == 200
+    assert urllib3.request(method, f"{url}/v1/models", timeout=10.0).status == 200
     assert [one["method"] for one in received] == [method]
 
 
@@ -103,7 +103,7 @@ def test_one_connection_carries_many_requests(url: str, received: list[dict[str,
 
 
 def test_a_chunked_body_is_passed_on_whole(url: str, received: list[dict[str, Any]]) -> None:
-    urllib3.request("POST", f"{url}/v1/generations", body=iter([b"ab", b"c" * 70_000]), timeout=30.0)
+    urllib3.request("POST", f"{url}/v1/generations", body=iter([b"ab", b"c" * 70_000]), timeout=10.0)
     assert received[0]["body"] == b"ab" + b"c" * 70_000
 
 
@@ -150,12 +150,12 @@ def test_a_body_that_makes_an_event_too_large_for_lambda_is_refused(
 def test_a_text_counts_as_its_json_does(url: str, received: list[dict[str, Any]]) -> None:
     body = b'"' * (3 * 1024 * 1024)  # each is escaped
     headers = {"Content-Type": "application/json"}
-    assert urllib3.request("POST", url, body=body, headers=headers, timeout=30.0).status == 413
+    assert urllib3.request("POST", url, body=body, headers=headers, timeout=10.0).status == 413
     assert received == []
 
 
 def test_a_body_of_broken_length_is_refused(url: str) -> None:
-    assert urllib3.request("POST", f"{url}/", headers={"Content-Length": "many"}, timeout=30.0).status == 400
+    assert urllib3.request("POST", f"{url}/", headers={"Content-Length": "many"}, timeout=10.0).status == 400
 
 
 @pytest.mark.parametrize("said", ["Content-Length: -1\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n-1\r\n"])
@@ -167,14 +167,14 @@ def test_a_negative_length_is_refused_before_anything_is_read(url: str, said: st
 
 def test_an_integration_that_takes_too_long_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "INTEGRATION_TIMEOUT_SECONDS", 0.3)
-    answer = urllib3.request("GET", f"{url}/slow", retries=False, timeout=30.0)
+    answer = urllib3.request("GET", f"{url}/slow", retries=False, timeout=10.0)
     assert (answer.status, answer.json()) == (503, {"message": "Service Unavailable"})
 
 
 def test_an_emulator_that_is_gone_gives_500() -> None:
     served = Gateway(0, free_port(), "api1")
     served.start()
-    answer = urllib3.request("GET", served.url, retries=False, timeout=30.0)
+    answer = urllib3.request("GET", served.url, retries=False, timeout=10.0)
     served.stop()
     assert (answer.status, answer.json()) == (500, {"message": "Internal Server Error"})
 
