@@ -1,20 +1,18 @@
 """What the log gets of facts, and what CloudWatch counts of it, by its own schema of the format."""
 
 import io
-import itertools
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jsonschema
-from aws_lambda_powertools.logging import Logger
 
 from easel.aws.metrics import FactLog
 from easel.domain.facts import Fact
+from tests.fakes.log import logger_to
 
 NAMESPACE = "Easel/test"
-SERVICES = itertools.count()
 NAME = {"type": "string", "minLength": 1, "maxLength": 255}
 UNITS = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Percent", "Count", "None"]
 # After the schema on AWS's own page, closed where its text says "MUST NOT contain any additional members":
@@ -67,7 +65,7 @@ class Counted(NamedTuple):
 def lines(facts: Iterable[Fact], level: str = "INFO") -> list[dict[str, Any]]:
     """The lines that the real writer makes of facts, in a log whose other lines begin with `level`."""
     stream = io.StringIO()
-    logger = Logger(service=f"told-{next(SERVICES)}", stream=stream, level=level)
+    logger = logger_to(stream, level)
     written = FactLog(logging.getLogger(logger.name), NAMESPACE)
     for fact in facts:
         written.tell(fact)

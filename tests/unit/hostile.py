@@ -16,6 +16,7 @@ from urllib3.filepost import encode_multipart_formdata
 
 from easel.errors import RequestError
 from easel.public_http import PublicHttp
+from easel.wiring.trust import tls
 from tests.fakes.batch_run import dropped, errors, run
 from tests.fakes.scene import Scene
 from tests.unit.doors.calls import Api
@@ -41,8 +42,9 @@ class World:
         self.opened: list[object] = []
         own = {"getaddrinfo": self._resolve, "create_connection": self._open}
         monkeypatch.setattr("easel.public_http.socket", SimpleNamespace(**{**vars(socket), **own}))
-        monkeypatch.setattr(self.scene.links, "head_bytes", PublicHttp().head_bytes)
-        monkeypatch.setattr(self.scene.receivers, "post", PublicHttp().post)
+        public = PublicHttp(tls=tls())
+        monkeypatch.setattr(self.scene.links, "head_bytes", public.head_bytes)
+        monkeypatch.setattr(self.scene.receivers, "post", public.post)
 
     @cached_property
     def api(self) -> Api:

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.logging import Logger
 
 from easel import runtime
 from easel.aws.metrics import FactLog
@@ -14,7 +13,8 @@ from easel.doors.native import native_api
 from functions.api import handler as api
 from functions.intake import handler as intake
 from tests.fakes.door import native_door
-from tests.fakes.log_lines import NAMESPACE, SERVICES
+from tests.fakes.log import logger_to
+from tests.fakes.log_lines import NAMESPACE
 from tests.fakes.memory import KnownKeys
 from tests.fakes.scene import TENANT, Scene
 from tests.template import ROOT
@@ -26,7 +26,7 @@ Told = tuple[Scene, io.StringIO]
 def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     """A scene whose facts go to the handlers' own log, and that log."""
     stream = io.StringIO()
-    logger = Logger(service=f"told-{next(SERVICES)}", stream=stream)
+    logger = logger_to(stream)
     log = FactLog(logging.getLogger(logger.name), NAMESPACE)
     scene = Scene(tell=log.tell)
     scene.inbox.bucket = "easel-inboxbucket-1a2b3c4d5e6f"

@@ -14,6 +14,7 @@ from easel import transport
 from easel.errors import AnswerLostError, NotSentError, ResponseTooLargeError
 from easel.transport import HttpTransport
 from easel.wire import HttpResponse
+from easel.wiring.trust import tls
 from tests.fakes.http_server import Exchange, LocalServer, Respond
 
 Serve = Callable[[Respond], LocalServer]
@@ -33,7 +34,7 @@ def serve() -> Iterator[Serve]:
 
 
 def ask(server: LocalServer, seconds: float = 5.0, talk: HttpTransport | None = None) -> HttpResponse:
-    return (talk or HttpTransport()).send(
+    return (talk or HttpTransport(tls=tls())).send(
         "POST", server.url + "/path", {"Authorization": "Bearer k"}, {"prompt": "p"}, timeout_seconds=seconds
     )
 

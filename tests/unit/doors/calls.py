@@ -2,25 +2,23 @@
 
 import base64
 import io
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from easel.doors.native import native_api
 from tests.fakes.door import native_door
+from tests.fakes.log import logger_to
 from tests.fakes.memory import KnownKeys
 from tests.fakes.scene import TENANT, Scene
 from tests.unit.doors.described import assert_described
 
 KEY, OTHER_KEY = "ek_PLANTED-KEY", "ek_other"
 JSON = "application/json"
-NUMBERS = itertools.count()  # loggers of one name share one stream
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Api:
         self.scene = scene or Scene()
         self.log = io.StringIO()
         self.keys = KnownKeys({KEY: TENANT, OTHER_KEY: "other"})
-        logger = Logger(service=f"test-{next(NUMBERS)}", stream=self.log)
+        logger = logger_to(self.log)
         self.app = native_api(native_door(self.scene, self.keys, logger))
 
     def call(

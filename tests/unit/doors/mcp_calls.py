@@ -4,15 +4,15 @@ import io
 import json
 from typing import Any
 
-from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from easel.doors.assistant import Assistant
 from easel.doors.mcp import mcp_api
 from easel.steps.gate import Gate
+from tests.fakes.log import logger_to
 from tests.fakes.memory import KnownKeys
 from tests.fakes.scene import TENANT, Scene
-from tests.unit.doors.calls import KEY, NUMBERS, OTHER_KEY, Answer, event
+from tests.unit.doors.calls import KEY, OTHER_KEY, Answer, event
 
 REVISION = "2025-11-25"
 
@@ -24,7 +24,7 @@ class Mcp:
         self.scene = scene or Scene()
         self.log = io.StringIO()
         self.keys = KnownKeys({KEY: TENANT, OTHER_KEY: "other"})
-        logger = Logger(service=f"test-{next(NUMBERS)}", stream=self.log)
+        logger = logger_to(self.log)
         gate = Gate(self.keys, self.scene.tenants, self.scene.quotas, self.scene.clock)
         self.assistant = Assistant(
             self.scene.creator,

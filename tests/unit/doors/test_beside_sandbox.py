@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from easel.transport import HttpTransport
+from easel.wiring.trust import tls
 from local.sandbox.engine import CENSORED_WORD
 from local.sandbox.server import SandboxServer
 from tests.fakes.scene import Scene
@@ -36,7 +37,7 @@ def api(sandbox: SandboxServer) -> Api:
     """Doors whose vendors are the sandbox."""
     base_urls = {endpoint: f"{sandbox.url}/{endpoint}" for endpoint in ENDPOINTS.values()}
     host = urlsplit(sandbox.url).netloc
-    scene = Scene(transport=HttpTransport((host,)), base_urls=base_urls, extra_hosts=(host,))
+    scene = Scene(transport=HttpTransport((host,), tls()), base_urls=base_urls, extra_hosts=(host,))
     scene.keys.keys = dict.fromkeys(base_urls, KEY)
     return carrying(scene)
 
