@@ -17,7 +17,7 @@ from tests.integration.soak import compare, ended
 
 pytestmark = pytest.mark.stack
 
-COUNT = 60
+COUNT = 40
 KILL_EVERY_SECONDS = 1.0
 DEADLINE_SECONDS = 120
 ROUTES = tuple(name for name in CATALOGUE.routes if not CATALOGUE.routes[name].capabilities.images[1])
