@@ -16,10 +16,12 @@ def logger_to(stream: io.StringIO, level: str = "INFO") -> Logger:
 
     Python keeps every logger for ever, and pytest walks over all of them three times a test.
     """
-    for name in [name for name, made in MADE.items() if made() is None]:
+    every = logging.root.manager.loggerDict
+    unused = {name for name, made in MADE.items() if made() is None}
+    for name in [one for one in every if one.partition(".")[0] in unused]:
+        del every[name]
+    for name in unused:
         del MADE[name]
-        for one in (name, f"{name}.facts"):
-            logging.root.manager.loggerDict.pop(one, None)
     logger = Logger(service=f"test-{next(NUMBERS)}", stream=stream, level=level)
     MADE[logger.name] = weakref.ref(logger)
     return logger

@@ -178,9 +178,13 @@ class BusyTable:
         self._write, self._takes = stack.dynamodb.batch_write_item, list(takes)
         self.paused: list[float] = []
         monkeypatch.setattr(stack.dynamodb, "batch_write_item", self.write)
-        monkeypatch.setattr("local.forget.time.sleep", self.paused.append)
+        monkeypatch.setattr("local.forget.time.sleep", self.pause)
         clients = {"s3": stack.s3, "dynamodb": stack.dynamodb}
         monkeypatch.setattr(forget, "deployed", lambda _: Deployed(clients.__getitem__, stack.outputs, {}))
+
+    def pause(self, seconds: float) -> None:
+        self.paused.append(seconds)
+        assert len(self.paused) < 1000, "asked for ever"
 
     def write(self, RequestItems: dict[str, Any]) -> Any:  # noqa: N803  (the name is boto3's)
         ((table, wanted),) = RequestItems.items()
